@@ -1,0 +1,196 @@
+"""What was probably meant by a line of a configuration file that can't be used, and what may be
+repeated of it: a message never holds a piece of a key.
+
+Pure: no input, no output.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+SPACE = " \t\n\v\f\r"
+"""What wg(8) takes for white space (ctype.h); Python's own idea of it is wider."""
+
+_LONGEST_SHOWN = 64
+_SECRET_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+_KEY_ALONE = re.compile(r"[A-Za-z0-9+/_-]{40,44}=?")
+_NAME = re.compile(r"(?=.{1,20}$)(?:[A-Z]{0,3}[a-z]{2,})+[A-Z]{0,3}[0-9]?")
+_GAP = re.compile(r"[^\s,]\s+[^\s,]")
+_WORD_END = re.compile(r"[ \t\n\v\f\r:=]")
+_NO_SPACE = dict.fromkeys(map(ord, SPACE))
+
+_ALIASES = {
+    "host": "Endpoint",
+    "ip": "Address",
+    "ips": "AllowedIPs",
+    "keepalive": "PersistentKeepalive",
+    "nameserver": "DNS",
+    "port": "ListenPort",
+    "psk": "PresharedKey",
+    "server": "Endpoint",
+}
+
+
+class _Owner(NamedTuple):
+    name: str
+    hint: str
+
+
+_AMNEZIA = _Owner("AmneziaWG", "the kernel can't speak it: ask for a plain WireGuard file")
+_SING_BOX = _Owner("sing-box or Xray", "kernel WireGuard has nothing like it: remove the line")
+_ANDROID = _Owner("WireGuard's app for Android", "remove the line")
+_WIREPROXY = _Owner("wireproxy", "remove the section: containers need no proxy to the tunnel")
+_NETWORKD = _Owner("systemd-networkd", "write the file in the form that wg-quick takes")
+
+_FOREIGN_KEYS = {
+    **dict.fromkeys(["jc", "jmin", "jmax", "itime", "advancedsecurity"], _AMNEZIA),
+    **{f"{letter}{number}": _AMNEZIA for letter in "shij" for number in range(1, 6)},
+    **dict.fromkeys(["reserved", "clientid"], _SING_BOX),
+    **dict.fromkeys(["excludedapplications", "includedapplications"], _ANDROID),
+    **dict.fromkeys(["checkalive", "checkaliveinterval"], _WIREPROXY),
+    **dict.fromkeys(["publickeyfile", "privatekeyfile", "routeallowedips"], _NETWORKD),
+}
+
+_FOREIGN_SECTIONS = {
+    **dict.fromkeys(
+        ["socks5", "http", "tcpclienttunnel", "tcpservertunnel", "stdiotunnel", "sni", "resolve"],
+        _WIREPROXY,
+    ),
+    **dict.fromkeys(
+        ["netdev", "wireguard", "wireguardpeer", "match", "network", "route"], _NETWORKD
+    ),
+}
+
+
+class Guess(NamedTuple):
+    """What is wrong with a line, what to do, and the known name that was ``meant``, if any.
+
+    What has the same ``once`` need be said of a file only once.
+    """
+
+    message: str
+    hint: str = ""
+    meant: str = ""
+    once: str = ""
+
+
+def shown(text: str) -> str:
+    """Return ``text`` quoted, or "this" if it is long, not plain or may hold a key."""
+    plain = 0 < len(text) <= _LONGEST_SHOWN and text.isascii() and text.isprintable()
+    return f"'{text}'" if plain and not _SECRET_RUN.search(text) else "this"
+
+
+def remove_space(text: str) -> str:
+    """Return ``text`` without the characters that wg(8) takes for white space."""
+    return text.translate(_NO_SPACE)
+
+
+def lower(text: str) -> str:
+    """Return ``text`` in lower case; only ASCII letters have one, the Kelvin sign is no ``k``."""
+    return text.lower() if text.isascii() else text
+
+
+def fold(name: str) -> str:
+    """Return a name as wg(8) compares names: without white space and case."""
+    return lower(remove_space(name))
+
+
+def about_value(raw: str, commas: bool = False) -> str:
+    """Return a hint on a value as it is in the file, or nothing; ``commas`` if it is a list."""
+    if ";" in raw or " //" in raw:
+        return "comments begin with '#'"
+    if raw[:1] in ("'", '"', "“", "‘"):
+        return "remove the quotes"
+    if raw[:1] in ("<", "{", "$"):
+        return "a placeholder is still to be filled in"
+    if commas and _GAP.search(raw):
+        return "put commas between the addresses"
+    return ""
+
+
+def unknown_section(code: str) -> Guess:
+    """Tell about a line that begins with ``[`` and is no section of WireGuard's."""
+    name, _, rest = code[1:].partition("]")
+    owner = _FOREIGN_SECTIONS.get(fold(name))
+    meant = _closest(name, ("Interface", "Peer"))
+    if owner:
+        return Guess(f"[{remove_space(name)}] is a section of {owner.name}", owner.hint)
+    if fold(name) == meant.lower():
+        return Guess(f"this must be [{meant}], alone in its line", about_value(rest), meant)
+    hint = f"did you mean [{meant}]?" if meant else "there are only [Interface] and [Peer]"
+    return Guess(f"unknown section{_shown_name(name.strip(SPACE))}", hint, meant)
+
+
+def unknown_line(code: str, section: str, section_of: Mapping[str, str]) -> Guess:
+    """Tell about a line that can't be read in ``section`` (empty before the first one).
+
+    ``section_of`` has every known name and its section.
+    """
+    raw_name, equals, _ = code.partition("=")
+    name, names = fold(raw_name), {each.lower(): each for each in section_of}
+    if code.startswith((";", "//")):
+        return Guess("this isn't a comment", "comments begin with '#'")
+    if owner := _FOREIGN_KEYS.get(name):
+        message = f"{remove_space(raw_name)} is a key of {owner.name}"
+        return Guess(message, owner.hint, once=owner.name)
+    if name in names:
+        return _misplaced(names[name], code, section, section_of[names[name]])
+    if meant := _without_equals(code, names):
+        return Guess(f"the '=' after {meant} is missing", f"write {meant} = …", meant)
+    if not section:
+        return Guess("this comes before any section", "begin with [Interface]", once="section")
+    if _KEY_ALONE.fullmatch(remove_space(code)):
+        return Guess("a key stands here without its name", "write PrivateKey or PublicKey before")
+    meant = _closest(raw_name, tuple(section_of))
+    hint = f"did you mean {meant}?" if meant else "neither wg nor wg-quick knows it"
+    if not equals:
+        return Guess("this line has no '='", hint if meant else "comments begin with '#'", meant)
+    return Guess(f"unknown key{_shown_name(raw_name.strip(SPACE))}", hint, meant)
+
+
+def _misplaced(name: str, code: str, section: str, home: str) -> Guess:
+    """Tell about a known key that isn't read where and as it stands."""
+    raw_name, equals, value = code.partition("=")
+    if not equals:
+        return Guess(f"the '=' after {name} is missing", f"write {name} = …", name)
+    if not section:
+        return Guess("this comes before any section", "begin with [Interface]", name, "section")
+    if home != section:
+        return Guess(f"{name} belongs in [{home}]", "", name)
+    if fold(raw_name) != lower(raw_name.strip(SPACE)):
+        return Guess(f"{name} must be written without spaces", "", name)
+    if remove_space(value):
+        hint = "remove the spaces inside the section's name"
+        return Guess(f"wg-quick finds {name} only below '[Interface]'", hint, name, "quick")
+    return Guess(f"{name} has no value", "leave the line out if it isn't needed", name)
+
+
+def _without_equals(code: str, names: Mapping[str, str]) -> str:
+    """Return the name that a line begins with, if it goes on without ``=``."""
+    first_word = _WORD_END.split(code, maxsplit=1)[0]
+    if lower(first_word) in names:
+        return names[lower(first_word)]
+    name, _, value = fold(code).partition("=")
+    found = (each for each in names if name.startswith(each) and not value.strip("="))
+    return names.get(max(found, key=len, default=""), "")
+
+
+def _shown_name(name: str) -> str:
+    """Return a space and the name if it reads as one, else nothing.
+
+    Only words are repeated: a piece of base64 hardly ever looks like them.
+    """
+    return f" '{name}'" if _NAME.fullmatch(name) else ""
+
+
+def _closest(name: str, known: tuple[str, ...]) -> str:
+    """Return the one of ``known`` that ``name`` was probably meant to be, or nothing."""
+    name = name.strip(SPACE).lower()
+    by_name = {each.lower(): each for each in known}
+    if _ALIASES.get(name) in known:
+        return _ALIASES[name]
+    found = difflib.get_close_matches(name, by_name, n=1, cutoff=0.75) if len(name) < 32 else ()
+    return by_name[found[0]] if found else ""
