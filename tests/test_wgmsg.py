@@ -1,0 +1,117 @@
+"""WireGuard's netlink messages, read back by a decoder of their own."""
+
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_network
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wgplugin import wgmsg
+from wgplugin.wireguard import DeviceConfig, Key, PeerConfig, SocketAddress
+
+LARGEST_ATTRIBUTE = 0xFFFF
+
+
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Read attributes as the kernel does: native lengths and types, padded to four bytes."""
+    while data:
+        length, kind = struct.unpack_from("=HH", data)
+        yield kind & 0x3FFF, data[4:length]
+        data = data[length + 3 & ~3 :]
+
+
+def key(number: int) -> Key:
+    return Key(number.to_bytes(32, "big"))
+
+
+def allowed_ips(peer: dict[int, bytes]) -> list[str]:
+    result = []
+    for _, item in attributes(peer.get(9, b"")):
+        fields = dict(attributes(item))
+        (family,) = struct.unpack("=H", fields[1])
+        result.append(f"{socket.inet_ntop(family, fields[2])}/{fields[3][0]}")
+    return result
+
+
+def peers(message: list[tuple[int, bytes]]) -> list[dict[int, bytes]]:
+    value = {kind & 0x3FFF: value for kind, value in message}[8]
+    assert len(value) + 4 <= LARGEST_ATTRIBUTE
+    return [dict(attributes(peer)) for _, peer in attributes(value)]
+
+
+def test_device_settings_that_are_none_are_left_alone() -> None:
+    (message,) = wgmsg.set_device("wg0", DeviceConfig())
+    assert [kind & 0x3FFF for kind, _ in message] == [2, 8]
+    assert message[0] == (2, b"wg0\0")
+
+
+def test_device_settings_have_the_types_of_the_kernel() -> None:
+    config = DeviceConfig(key(1), listen_port=51820, fwmark=0xCA6C, replace_peers=True)
+    (message,) = wgmsg.set_device("wg0", config)
+    assert dict(message[1:-1]) == {
+        3: key(1).raw,
+        5: struct.pack("=I", 1),
+        6: struct.pack("=H", 51820),
+        7: struct.pack("=I", 0xCA6C),
+    }
+
+
+def test_zero_is_a_setting_and_not_left_alone() -> None:
+    config = DeviceConfig(listen_port=0, fwmark=0, peers=(PeerConfig(key(1), None, None, 0),))
+    (message,) = wgmsg.set_device("wg0", config)
+    assert dict(message)[6] == bytes(2)
+    assert dict(message)[7] == bytes(4)
+    assert peers(message)[0][5] == bytes(2)
+
+
+def test_peer_has_all_its_settings() -> None:
+    peer = PeerConfig(
+        public_key=key(1),
+        preshared_key=key(2),
+        endpoint=SocketAddress(IPv4Address("192.0.2.1"), 51820),
+        persistent_keepalive=25,
+        replace_allowed_ips=True,
+        allowed_ips=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+    )
+    (message,) = wgmsg.set_device("wg0", DeviceConfig(peers=(peer,)))
+    (decoded,) = peers(message)
+    assert decoded[1] == key(1).raw
+    assert decoded[2] == key(2).raw
+    assert decoded[3] == struct.pack("=I", 2)
+    assert struct.unpack("=H2s4s8x", decoded[4]) == (2, b"\xca\x6c", bytes([192, 0, 2, 1]))
+    assert decoded[5] == struct.pack("=H", 25)
+    assert allowed_ips(decoded) == ["10.0.0.0/8", "fd00::/8"]
+
+
+def test_ipv6_endpoint_keeps_its_zone() -> None:
+    host = IPv6Address("fe80::1")
+    peer = PeerConfig(key(1), endpoint=SocketAddress(host, 1, scope_id=7))
+    (message,) = wgmsg.set_device("wg0", DeviceConfig(peers=(peer,)))
+    sockaddr = struct.unpack("=H2sI16sI", peers(message)[0][4])
+    assert sockaddr == (socket.AF_INET6, b"\0\1", 0, host.packed, 7)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 1500), max_size=6))
+def test_any_number_of_allowed_ips_arrives_in_order_and_settings_once(counts: list[int]) -> None:
+    wanted = [
+        PeerConfig(
+            public_key=key(number),
+            persistent_keepalive=number,
+            replace_allowed_ips=True,
+            allowed_ips=tuple(IPv6Network((number << 64 | i, 128)) for i in range(count)),
+        )
+        for number, count in enumerate(counts)
+    ]
+    got: dict[bytes, list[str]] = {}
+    settings: list[bytes] = []
+    config = DeviceConfig(private_key=key(99), peers=tuple(wanted))
+    for number, message in enumerate(wgmsg.set_device("wg0", config)):
+        assert (3 in dict(message)) == (number == 0)
+        for peer in peers(message) if config.peers else ():
+            got.setdefault(peer[1], []).extend(allowed_ips(peer))
+            settings += [peer[1]] if 3 in peer else []
+    assert got == {p.public_key.raw: [str(net) for net in p.allowed_ips] for p in wanted}
+    assert settings == [p.public_key.raw for p in wanted]

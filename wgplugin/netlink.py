@@ -1,0 +1,154 @@
+"""The kernel backend: links by rtnetlink, WireGuard by generic netlink."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, ParamSpec, TypeVar
+
+from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST, genlmsg
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.generic import GenericNetlinkSocket
+
+from wgplugin import wgmsg
+from wgplugin.errors import BackendError
+from wgplugin.wireguard import DeviceConfig
+
+WORKERS = 4
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ADVICE = {
+    errno.EOPNOTSUPP: "this host's kernel has no WireGuard; it needs Linux 5.6 or newer with the "
+    "wireguard module (try: modprobe wireguard)",
+    errno.EPERM: "the plugin isn't allowed to manage devices; it needs CAP_NET_ADMIN",
+}
+
+
+class KernelBackend:
+    """The Backend that drives the kernel of this host.
+
+    A call into the kernel may block (deleting a device does, for tens of milliseconds), so each
+    runs in one of a few threads, which keep their sockets.
+    """
+
+    def __init__(self) -> None:
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="netlink")
+        self._local = threading.local()
+
+    async def create(self, ifname: str, mtu: int) -> None:
+        """Make a device; see Backend."""
+        await self._run(self._create, ifname, mtu)
+
+    async def configure(self, ifname: str, config: DeviceConfig) -> None:
+        """Change a device; see Backend."""
+        await self._run(self._configure, ifname, config)
+
+    async def delete(self, ifname: str) -> None:
+        """Delete a device; see Backend."""
+        await self._run(self._delete, ifname)
+
+    async def path_mtu(self, host: IPv4Address | IPv6Address) -> int | None:
+        """Ask the kernel's routes; see Backend."""
+        return await self._run(self._path_mtu, host)
+
+    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        call = loop.run_in_executor(self._workers, lambda: work(*args, **kwargs))
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            # The kernel can't be interrupted: what it did must be known before it is undone.
+            await asyncio.wait([call])
+            raise
+
+    @property
+    def _links(self) -> Any:
+        if not hasattr(self._local, "links"):
+            self._local.links = IPRoute(ext_ack=True)
+        return self._local.links
+
+    @property
+    def _devices(self) -> Any:
+        if not hasattr(self._local, "devices"):
+            devices = GenericNetlinkSocket(ext_ack=True)
+            devices.bind(wgmsg.FAMILY, _DeviceMessage)
+            self._local.devices = devices
+        return self._local.devices
+
+    def _create(self, ifname: str, mtu: int) -> None:
+        add = {"ifname": ifname, "kind": "wireguard", "mtu": mtu}
+        with _errors(f"the WireGuard device {ifname} can't be made"):
+            try:
+                self._links.link("add", **add)
+            except NetlinkError as error:
+                if error.code != errno.EEXIST:
+                    raise
+                self._links.link("del", ifname=ifname)
+                self._links.link("add", **add)
+
+    def _configure(self, ifname: str, config: DeviceConfig) -> None:
+        with _errors(f"the WireGuard device {ifname} can't be configured"):
+            for attributes in wgmsg.set_device(ifname, config):
+                message = _DeviceMessage()
+                message["cmd"] = wgmsg.SET_DEVICE
+                message["version"] = wgmsg.VERSION
+                message["attrs"] = [(str(kind), value) for kind, value in attributes]
+                flags = NLM_F_REQUEST | NLM_F_ACK
+                self._devices.nlm_request(message, msg_type=self._devices.prid, msg_flags=flags)
+            if config.listen_port:
+                self._try_port(ifname, config.listen_port)
+
+    def _try_port(self, ifname: str, port: int) -> None:
+        # WireGuard opens its socket when the device goes up, which Docker does too late to tell.
+        try:
+            self._links.link("set", ifname=ifname, state="up")
+        except NetlinkError as error:
+            if error.code != errno.EADDRINUSE:
+                raise
+            raise BackendError(
+                f"ListenPort {port} is in use on this host; choose another or leave it out"
+            ) from None
+        self._links.link("set", ifname=ifname, state="down")
+
+    def _delete(self, ifname: str) -> None:
+        with _errors(f"the WireGuard device {ifname} can't be deleted"):
+            try:
+                self._links.link("del", ifname=ifname)
+            except NetlinkError as error:
+                if error.code != errno.ENODEV:
+                    raise
+
+    def _path_mtu(self, host: IPv4Address | IPv6Address) -> int | None:
+        try:
+            (route,) = self._links.route("get", dst=str(host))
+            (link,) = self._links.link("get", index=route.get("oif"))
+        except NetlinkError:
+            return None
+        mtu: int = route.get(("metrics", "mtu")) or link.get("mtu")
+        return mtu
+
+
+class _DeviceMessage(genlmsg):  # type: ignore[misc]
+    """A message whose attributes come ready from wgmsg."""
+
+    nla_map = tuple((kind, str(kind), "cdata") for kind in wgmsg.DEVICE_ATTRIBUTES)
+
+
+@contextlib.contextmanager
+def _errors(trouble: str) -> Iterator[None]:
+    try:
+        yield
+    except NetlinkError as error:
+        reason = ADVICE.get(error.code) or f"{os.strerror(error.code)} ({error.args[-1]})"
+        raise BackendError(f"{trouble}: {reason}") from None
+    except OSError as error:
+        raise BackendError(f"{trouble}: {error}") from None
