@@ -1,0 +1,51 @@
+"""The rules of who may know whom, which keep each module's purpose single."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "wgplugin"
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+INPUT_AND_OUTPUT = {"asyncio", "os", "pathlib", "socket", "subprocess", "logging", "threading"}
+HTTP = {"starlette", "uvicorn", "httptools"}
+NETLINK = {"pyroute2"}
+
+FORBIDDEN = {
+    "protocol": INPUT_AND_OUTPUT | HTTP | NETLINK,
+    "config": INPUT_AND_OUTPUT | HTTP | NETLINK,
+    "wireguard": INPUT_AND_OUTPUT | HTTP | NETLINK,
+    "wgmsg": (INPUT_AND_OUTPUT - {"socket"}) | HTTP | NETLINK,
+    "routes": INPUT_AND_OUTPUT | HTTP | NETLINK,
+    "options": INPUT_AND_OUTPUT | HTTP | NETLINK,
+    "translation": INPUT_AND_OUTPUT | HTTP | NETLINK,
+    "driver": HTTP | NETLINK | {"wgplugin.app", "wgplugin.netlink"},
+    "app": NETLINK | {"wgplugin.wireguard", "wgplugin.netlink", "wgplugin.config"},
+    "netlink": HTTP | {"wgplugin.protocol", "wgplugin.driver", "wgplugin.config"},
+}
+
+
+def imports_of(module: str) -> set[str]:
+    """Return what a module imports: whole names, and the packages that they are in."""
+    names = set()
+    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names | {name.partition(".")[0] for name in names}
+
+
+@pytest.mark.parametrize("module", FORBIDDEN)
+def test_module_imports_nothing_that_is_not_its_business(module: str) -> None:
+    assert not imports_of(module) & FORBIDDEN[module]
+
+
+def test_netlink_alone_imports_pyroute2() -> None:
+    assert [module for module in MODULES if imports_of(module) & NETLINK] == ["netlink"]
+
+
+def test_main_alone_picks_a_backend() -> None:
+    users = [module for module in MODULES if "wgplugin.netlink" in imports_of(module)]
+    assert users == ["__main__"]

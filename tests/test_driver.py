@@ -1,0 +1,275 @@
+"""The driver's promises to Docker: each call does its work, or undoes it and says why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from tests.memory_backend import MemoryBackend
+from wgplugin import protocol
+from wgplugin.driver import Driver, device_name
+from wgplugin.errors import PluginError
+from wgplugin.folder import ConfigFolder
+from wgplugin.resolver import Resolver
+from wgplugin.store import Store
+
+T = TypeVar("T")
+
+PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
+ADDRESS = "Address = 10.8.0.2/32\n"
+NULL_POOL = (protocol.IPAMData(address_space="null", pool="0.0.0.0/0"),)
+DOCKER_POOL = (protocol.IPAMData(address_space="LocalDefault", pool="10.9.0.0/24"),)
+
+
+class Host:
+    """A driver with a folder of configurations, whose kernel and disk the test can look at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.backend = MemoryBackend()
+        self.start()
+
+    def start(self) -> None:
+        """Start the driver, as anew."""
+        self.store = Store(self.folder / "state")
+        self.driver = Driver(ConfigFolder(self.folder), self.store, self.backend, Resolver(0.2))
+
+    def write(self, name: str, interface: str = ADDRESS, peers: str = PEER) -> None:
+        text = f"[Interface]\nPrivateKey = {PRIVATE_KEY}\n{interface}{peers}"
+        (self.folder / f"{name}.conf").write_text(text)
+
+    def create_network(
+        self, network_id: str, name: str, pools: tuple[protocol.IPAMData, ...] = NULL_POOL
+    ) -> Coroutine[Any, Any, protocol.Empty]:
+        options = {protocol.GENERIC_OPTIONS: {"wireguard-config": name}}
+        return self.driver.create_network(
+            protocol.CreateNetworkRequest(network_id=network_id, options=options, ipv4_data=pools)
+        )
+
+    def create_endpoint(
+        self, network_id: str, endpoint_id: str, **interface: str
+    ) -> Coroutine[Any, Any, protocol.CreateEndpointResponse]:
+        return self.driver.create_endpoint(
+            protocol.CreateEndpointRequest(
+                network_id=network_id,
+                endpoint_id=endpoint_id,
+                interface=protocol.EndpointInterface(**interface),
+            )
+        )
+
+    def join(self, network_id: str, endpoint_id: str) -> Coroutine[Any, Any, protocol.JoinResponse]:
+        return self.driver.join(
+            protocol.JoinRequest(network_id=network_id, endpoint_id=endpoint_id)
+        )
+
+    def delete_endpoint(self, endpoint_id: str) -> Coroutine[Any, Any, protocol.Empty]:
+        return self.driver.delete_endpoint(
+            protocol.EndpointRequest(network_id="n1", endpoint_id=endpoint_id)
+        )
+
+    async def attach(self, network_id: str, endpoint_id: str) -> protocol.JoinResponse:
+        """Do what Docker does for a container that starts."""
+        await self.create_endpoint(network_id, endpoint_id)
+        return await self.join(network_id, endpoint_id)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    host = Host(tmp_path)
+    host.write("home")
+    asyncio.run(host.create_network("n1", "home"))
+    return host
+
+
+def test_device_name_fits_linux_and_belongs_to_one_endpoint() -> None:
+    names = {device_name(endpoint_id) for endpoint_id in ("a" * 64, "b" * 64, "a" * 63 + "b")}
+    assert len(names) == 3
+    assert all(len(name) == 15 and name.startswith("wgp") for name in names)
+
+
+def test_device_is_what_the_file_says(host: Host) -> None:
+    host.write(
+        "home",
+        ADDRESS + "ListenPort = 5000\nFwMark = 0x10\nMTU = 1300\n",
+        PEER + "Endpoint = 192.0.2.1:51820\nAllowedIPs = 10.0.0.0/8\nPersistentKeepalive = 25\n",
+    )
+    response = asyncio.run(host.attach("n1", "e1"))
+
+    mtu, config = host.backend.devices[response.interface_name.src_name]
+    assert config is not None
+    (peer,) = config.peers
+    assert mtu == 1300
+    assert config.private_key is not None
+    assert config.private_key.base64() == PRIVATE_KEY
+    assert (config.listen_port, config.fwmark, config.replace_peers) == (5000, 16, True)
+    assert (str(peer.endpoint and peer.endpoint.host), peer.persistent_keepalive) == (
+        "192.0.2.1",
+        25,
+    )
+    assert [str(net) for net in peer.allowed_ips] == ["10.0.0.0/8"]
+
+
+@pytest.mark.parametrize(
+    ("path_mtus", "expected"),
+    [
+        ({}, 1420),
+        ({"192.0.2.1": 1500}, 1420),
+        ({"192.0.2.1": 1500, "192.0.2.2": 1400}, 1320),
+        ({"192.0.2.2": 9000}, 8920),
+    ],
+)
+def test_mtu_follows_the_narrowest_way_to_a_peer(
+    host: Host, path_mtus: dict[str, int], expected: int
+) -> None:
+    other = "[Peer]\nPublicKey = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=\n"
+    host.write("home", peers=f"{PEER}Endpoint = 192.0.2.1:1\n{other}Endpoint = 192.0.2.2:1\n")
+    host.backend.path_mtus = path_mtus
+    response = asyncio.run(host.attach("n1", "e1"))
+    assert host.backend.devices[response.interface_name.src_name][0] == expected
+
+
+def test_table_off_leaves_the_routes_to_the_user(host: Host) -> None:
+    host.write("home", ADDRESS + "Table = off\n", PEER + "AllowedIPs = 10.0.0.0/8\n")
+    assert asyncio.run(host.attach("n1", "e1")).static_routes == ()
+
+
+def test_network_and_endpoint_outlive_the_plugin(host: Host) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    host.start()
+    response = asyncio.run(host.join("n1", "e1"))
+    host.start()
+    asyncio.run(host.delete_endpoint("e1"))
+
+    assert response.interface_name.src_name == device_name("e1")
+    assert host.backend.devices == {}
+    assert list(host.store.endpoints) == []
+
+
+@pytest.mark.parametrize("method", ["create", "configure"])
+def test_failed_join_leaves_no_device(host: Host, method: str) -> None:
+    host.backend.failing = {method}
+    with pytest.raises(PluginError, match=rf"home\.conf: {method} fails"):
+        asyncio.run(host.attach("n1", "e1"))
+    assert host.backend.devices == {}
+
+
+def test_failed_join_says_what_failed_first(host: Host) -> None:
+    host.backend.failing = {"create", "delete"}
+    with pytest.raises(PluginError, match="create fails"):
+        asyncio.run(host.attach("n1", "e1"))
+
+
+@pytest.mark.parametrize("method", ["create", "configure"])
+def test_cancelled_join_leaves_no_device(host: Host, method: str) -> None:
+    async def cancel() -> None:
+        host.backend.hanging = {method}
+        await host.create_endpoint("n1", "e1")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await host.join("n1", "e1")
+
+    asyncio.run(cancel())
+    assert host.backend.devices == {}
+
+
+def test_join_that_comes_twice_leaves_one_device(host: Host) -> None:
+    async def twice() -> tuple[protocol.JoinResponse, protocol.JoinResponse]:
+        await host.create_endpoint("n1", "e1")
+        return await asyncio.gather(host.join("n1", "e1"), host.join("n1", "e1"))
+
+    first, second = asyncio.run(twice())
+    assert first == second
+    assert list(host.backend.devices) == [first.interface_name.src_name]
+
+
+def test_deletions_succeed_when_there_is_nothing_to_delete(host: Host) -> None:
+    asyncio.run(host.delete_endpoint("e9"))
+    asyncio.run(host.driver.delete_network(protocol.NetworkRequest(network_id="n9")))
+
+
+def test_deleted_network_takes_its_forgotten_endpoints_along(host: Host) -> None:
+    asyncio.run(host.attach("n1", "e1"))
+    asyncio.run(host.driver.delete_network(protocol.NetworkRequest(network_id="n1")))
+    assert host.backend.devices == {}
+    assert not [*host.store.endpoints, *host.store.networks]
+
+
+def test_configuration_serves_one_container_at_a_time(host: Host) -> None:
+    asyncio.run(host.create_network("n2", "home"))
+    asyncio.run(host.attach("n1", "e1"))
+    for network_id in ("n1", "n2"):
+        with pytest.raises(PluginError, match="home is in use by endpoint e1 of network n1"):
+            asyncio.run(host.create_endpoint(network_id, "e2"))
+    asyncio.run(host.delete_endpoint("e1"))
+    asyncio.run(host.attach("n2", "e2"))
+
+
+def test_two_containers_that_start_at_once_do_not_share_a_configuration(host: Host) -> None:
+    async def race() -> list[object]:
+        starts = (host.create_endpoint("n1", endpoint_id) for endpoint_id in ("e1", "e2"))
+        return [*await asyncio.gather(*starts, return_exceptions=True)]
+
+    results = asyncio.run(race())
+    assert sorted(isinstance(result, PluginError) for result in results) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("interface", "pools", "said"),
+    [
+        (ADDRESS, DOCKER_POOL, "--ipam-driver null"),
+        ("", NULL_POOL, "add an Address"),
+        ("Address = 10.0.0.1/32, 10.0.0.2/32\n", NULL_POOL, "2 IPv4 addresses"),
+        ("Address = fd00::1, fd00::2\n", NULL_POOL, "2 IPv6 addresses"),
+    ],
+)
+def test_addresses_that_cannot_be_are_refused_with_the_network(
+    host: Host, interface: str, pools: tuple[protocol.IPAMData, ...], said: str
+) -> None:
+    host.write("other", interface)
+    with pytest.raises(PluginError, match=said):
+        asyncio.run(host.create_network("n2", "other", pools))
+    assert host.store.networks.get("n2") is None
+
+
+def test_address_that_docker_assigned_too_is_refused_with_the_container(host: Host) -> None:
+    with pytest.raises(PluginError, match="--ipam-driver null"):
+        asyncio.run(host.create_endpoint("n1", "e1", address="10.9.0.2/24"))
+    assert list(host.store.endpoints) == []
+
+
+def test_mac_address_is_refused(host: Host) -> None:
+    with pytest.raises(PluginError, match="--mac-address"):
+        asyncio.run(host.create_endpoint("n1", "e1", mac_address="02:42:ac:11:00:02"))
+
+
+def test_unknown_network_is_answered_with_what_to_do(host: Host) -> None:
+    with pytest.raises(PluginError, match="docker network rm"):
+        asyncio.run(host.create_endpoint("n9", "e1"))
+
+
+def test_unknown_endpoint_is_answered_with_what_to_do(host: Host) -> None:
+    with pytest.raises(PluginError, match="start the container again"):
+        asyncio.run(host.join("n1", "e9"))
+
+
+def test_host_name_that_does_not_resolve_is_an_error_that_names_it(host: Host) -> None:
+    host.write("home", peers=PEER + "Endpoint = nowhere.invalid:51820\n")
+    with pytest.raises(PluginError, match=r"nowhere\.invalid can't be resolved"):
+        asyncio.run(host.attach("n1", "e1"))
+    assert host.backend.devices == {}
+
+
+def test_private_key_is_nowhere_but_in_the_device(
+    host: Host, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    response = asyncio.run(host.attach("n1", "e1"))
+    stored = [path.read_text() for path in (host.folder / "state").rglob("*.json")]
+    device = host.backend.devices[response.interface_name.src_name]
+    said = [*stored, *capfd.readouterr(), caplog.text, repr(response), repr(device)]
+    assert not [text for text in said if PRIVATE_KEY[:20] in text]

@@ -1,0 +1,74 @@
+"""The configuration folder: whatever is in it, a configuration or one clear error comes out."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from wgplugin.errors import ConfigError
+from wgplugin.folder import MAX_SIZE, ConfigFolder
+
+TEXT = "[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nMTU = 1400\n"
+
+
+def test_configuration_is_read_as_it_is_now(tmp_path: Path) -> None:
+    folder = ConfigFolder(tmp_path)
+    (tmp_path / "home.conf").write_text(TEXT)
+    assert folder.load("home").mtu == 1400
+    (tmp_path / "home.conf").write_text(TEXT.replace("1400", "1380"))
+    assert folder.load("home").mtu == 1380
+
+
+def test_link_within_the_folder_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "real").write_text(TEXT)
+    (tmp_path / "home.conf").symlink_to("..data/real")
+    assert ConfigFolder(tmp_path).load("home").mtu == 1400
+
+
+def make_file(path: Path) -> None:
+    path.write_text("[Interface]\nColour = red\n")
+
+
+def make_outward_link(path: Path) -> None:
+    path.symlink_to("/proc/self/environ")
+
+
+def make_large(path: Path) -> None:
+    path.write_bytes(b"#" * (MAX_SIZE + 1))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (make_file, "home.conf:2:1: "),
+        (make_outward_link, "leads out of the folder"),
+        (make_large, "larger than"),
+        (Path.mkdir, "isn't a file"),
+        (os.mkfifo, "isn't a file"),
+        (lambda path: path.symlink_to(path.name), "can't be read"),
+        (lambda path: path.symlink_to("nowhere"), "no such file"),
+    ],
+)
+def test_what_is_not_a_configuration_is_an_error(
+    tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    make(tmp_path / "home.conf")
+    with pytest.raises(ConfigError) as caught:
+        ConfigFolder(tmp_path).load("home")
+    assert str(caught.value).startswith("home.conf:")
+    assert said in str(caught.value)
+
+
+def test_missing_file_is_answered_with_those_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "home.conf").write_text(TEXT)
+    (tmp_path / "work.conf").write_text(TEXT)
+    with pytest.raises(ConfigError, match="which has: home, work"):
+        ConfigFolder(tmp_path).load("other")
+
+
+@pytest.mark.parametrize("folder", [".", "absent"])
+def test_empty_folder_is_answered_with_how_to_set_another(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(ConfigError, match=r"config\.source=DIR"):
+        ConfigFolder(tmp_path / folder).load("home")

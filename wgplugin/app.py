@@ -1,0 +1,118 @@
+"""The plugin as an ASGI application: Docker's calls over HTTP, each to a method of the driver."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wgplugin import protocol
+from wgplugin.driver import Driver
+from wgplugin.errors import PluginError, RequestError
+
+log = logging.getLogger(__name__)
+
+# Docker itself may wait for ever (moby, plugin/manager.go: a fresh client has no timeout).
+DEADLINE = 25.0
+MAX_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of the protocol: its request, and what serves it. Empty requests have no body."""
+
+    request: type[Any]
+    serve: Callable[[Any], Awaitable[protocol.Message]]
+
+
+def calls(driver: Driver) -> dict[str, Call]:
+    """Return every call that Docker makes, by its path."""
+    return {
+        "/Plugin.Activate": Call(protocol.Empty, driver.activate),
+        "/NetworkDriver.GetCapabilities": Call(protocol.Empty, driver.get_capabilities),
+        "/NetworkDriver.GwAllocCheck": Call(protocol.GwAllocCheckRequest, driver.gw_alloc_check),
+        "/NetworkDriver.CreateNetwork": Call(protocol.CreateNetworkRequest, driver.create_network),
+        "/NetworkDriver.DeleteNetwork": Call(protocol.NetworkRequest, driver.delete_network),
+        "/NetworkDriver.CreateEndpoint": Call(
+            protocol.CreateEndpointRequest, driver.create_endpoint
+        ),
+        "/NetworkDriver.DeleteEndpoint": Call(protocol.EndpointRequest, driver.delete_endpoint),
+        "/NetworkDriver.EndpointOperInfo": Call(
+            protocol.EndpointRequest, driver.endpoint_oper_info
+        ),
+        "/NetworkDriver.Join": Call(protocol.JoinRequest, driver.join),
+        "/NetworkDriver.Leave": Call(protocol.EndpointRequest, driver.leave),
+        "/NetworkDriver.ProgramExternalConnectivity": Call(
+            protocol.EndpointRequest, driver.acknowledge
+        ),
+        "/NetworkDriver.RevokeExternalConnectivity": Call(
+            protocol.EndpointRequest, driver.acknowledge
+        ),
+        "/NetworkDriver.DiscoverNew": Call(protocol.DiscoveryRequest, driver.acknowledge),
+        "/NetworkDriver.DiscoverDelete": Call(protocol.DiscoveryRequest, driver.acknowledge),
+        "/NetworkDriver.AllocateNetwork": Call(
+            protocol.AllocateNetworkRequest, driver.allocate_network
+        ),
+        "/NetworkDriver.FreeNetwork": Call(protocol.NetworkRequest, driver.acknowledge),
+    }
+
+
+def create_app(driver: Driver) -> Starlette:
+    """Return the application; whatever goes wrong in a call is answered as ``{"Err": …}``."""
+    return Starlette(
+        routes=[
+            Route(path, _endpoint(path, call), methods=["POST"])
+            for path, call in calls(driver).items()
+        ]
+    )
+
+
+def _endpoint(path: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
+    name = path.rpartition("/")[2]
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(DEADLINE):
+                body = await _body(request)
+                log.debug("%s %s", name, body.decode(errors="replace"))
+                return _response(200, await call.serve(_message(body, call.request)))
+        except RequestError as error:
+            return _refusal(400, name, str(error))
+        except PluginError as error:
+            return _refusal(500, name, str(error))
+        except TimeoutError:
+            return _refusal(500, name, f"not done within {DEADLINE:g} s; try again")
+        except Exception:
+            log.exception("%s failed unexpectedly", name)
+            return _refusal(500, name, "the plugin failed; its log (in Docker's) says where")
+
+    return endpoint
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise RequestError(f"the request is larger than {MAX_BODY} bytes")
+    return bytes(body)
+
+
+def _message(body: bytes, kind: type[protocol.Message]) -> protocol.Message:
+    return protocol.Empty() if kind is protocol.Empty else protocol.decode(body, kind)
+
+
+def _refusal(status: int, name: str, text: str) -> Response:
+    log.warning("%s refused: %s", name, text)
+    return _response(status, protocol.ErrorResponse(err=text))
+
+
+def _response(status: int, message: protocol.Message) -> Response:
+    return Response(protocol.encode(message), status, media_type=protocol.CONTENT_TYPE)

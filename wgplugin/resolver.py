@@ -1,0 +1,66 @@
+"""Peers' endpoints to addresses, by the resolver of the host."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+
+from wgplugin.config import PeerEndpoint
+from wgplugin.errors import PluginError
+from wgplugin.wireguard import SocketAddress
+
+BOUND = 10.0
+FIRST_PAUSE = 0.5
+
+_TRANSIENT = (socket.EAI_AGAIN, socket.EAI_SYSTEM)
+
+
+class Resolver:
+    """Resolves host names as wg(8) does, but within a bound.
+
+    A look-up can't be interrupted, so it runs in threads of its own, where one that hangs
+    delays nothing else.
+    """
+
+    def __init__(self, bound: float = BOUND) -> None:
+        """Give up on a name after ``bound`` seconds."""
+        self._bound = bound
+        self._workers = ThreadPoolExecutor(thread_name_prefix="resolver")
+
+    async def resolve(self, endpoint: PeerEndpoint) -> SocketAddress:
+        """Return the first address of the endpoint; a literal one needs no look-up.
+
+        A resolver's temporary failure is tried again, with growing pauses, until the bound.
+
+        Raises:
+            PluginError: there is no such host, or no answer within the bound.
+        """
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE
+        answer = "no answer"
+        try:
+            async with asyncio.timeout(self._bound):
+                while True:
+                    try:
+                        return await loop.run_in_executor(self._workers, _getaddrinfo, endpoint)
+                    except socket.gaierror as error:
+                        answer = error.strerror or str(error)
+                        if error.errno not in _TRANSIENT:
+                            break
+                    await asyncio.sleep(pause)
+                    pause *= 2
+        except TimeoutError:
+            answer += f" (waited {self._bound:g} s)"
+        raise PluginError(
+            f"the endpoint {endpoint.host} can't be resolved: {answer}; "
+            "check the name, and the DNS of this host"
+        )
+
+
+def _getaddrinfo(endpoint: PeerEndpoint) -> SocketAddress:
+    results = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
+    host, port, *rest = results[0][4]
+    scope_id = int(rest[1]) if rest else 0
+    return SocketAddress(ip_address(str(host).partition("%")[0]), int(port), scope_id)
