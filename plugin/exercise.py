@@ -1,0 +1,169 @@
+"""Do what the plugin does, as far as that goes without privileges, and tell what it took.
+
+    python3 -I -B exercise.py FOLDER
+
+FOLDER is empty. In the end, the file `used` in it lists the files of all modules that were
+imported. What is imported only when something happens belongs in here, by making it happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import os
+import pkgutil
+import runpy
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from importlib import import_module
+from pathlib import Path
+
+import anyio
+import msgspec
+import yaml  # type: ignore[import-untyped]
+from starlette.concurrency import run_in_threadpool
+
+import wgplugin
+from wgplugin.errors import BackendError
+from wgplugin.netlink import KernelBackend
+from wgplugin.wireguard import DeviceConfig
+
+CONFIGURATION = """\
+[Interface]
+PrivateKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=
+Address = 192.0.2.2/24, 2001:db8::2/64
+[Peer]
+PublicKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=
+Endpoint = localhost:51820
+AllowedIPs = 0.0.0.0/0, ::/0
+"""
+RIGHT = {"com.docker.network.generic": {"wireguard-config": "right"}}
+WRONG = {"com.docker.network.generic": {"wireguard-config": "wrong"}}
+NETWORK = {"NetworkID": "exercise"}
+ENDPOINT = {**NETWORK, "EndpointID": "exercise"}
+# Call, request, what its answer has: of a device the name, whether it could be made or not.
+CALLS: tuple[tuple[str, object, str], ...] = (
+    ("/Plugin.Activate", None, "NetworkDriver"),
+    ("/NetworkDriver.GetCapabilities", {}, "local"),
+    ("/NetworkDriver.CreateNetwork", {**NETWORK, "Options": WRONG}, "PrivatKey"),
+    ("/NetworkDriver.CreateNetwork", {**NETWORK, "Options": RIGHT}, "200 OK"),
+    ("/NetworkDriver.CreateEndpoint", ENDPOINT, "192.0.2.2"),
+    ("/NetworkDriver.Join", ENDPOINT, "wgp"),
+    ("/NetworkDriver.Leave", ENDPOINT, "200 OK"),
+    ("/NetworkDriver.DeleteEndpoint", ENDPOINT, ""),
+    ("/NetworkDriver.DeleteNetwork", NETWORK, ""),
+    ("/NetworkDriver.Join", [], "400 Bad Request"),
+    ("/NoSuchCall", {}, "404 Not Found"),
+    ("not HTTP", {}, "400 Bad Request"),
+)
+
+
+def main(folder: Path) -> None:
+    """Do everything, and write the list."""
+    use_libraries()
+    asyncio.run(use_event_loop())
+    fail()
+    expect(command_line("--help") == 0, "no help")
+    expect(command_line("no-such-command") == 2, "a wrong command line is accepted")
+    serve(folder)
+    for module in pkgutil.walk_packages(wgplugin.__path__, "wgplugin."):
+        import_module(module.name)
+    files = {getattr(module, "__file__", None) for module in sys.modules.values()}
+    (folder / "used").write_text("\n".join(sorted(filter(None, files))))
+
+
+def use_libraries() -> None:
+    """Use what is asked for only by some configurations."""
+    for port in ("51820", "https"):
+        found = socket.getaddrinfo("localhost", port, type=socket.SOCK_DGRAM)
+        families = {entry[0] for entry in found}
+        expect(families == {socket.AF_INET, socket.AF_INET6}, f"localhost is {found}")
+    for encoding in ("idna", "latin-1", "utf-8-sig", "utf-16"):
+        expect("ü".encode(encoding).decode(encoding) == "ü", f"no {encoding}")
+    expect(len(hashlib.sha256(b"").digest()) == 32, "no SHA-256")
+    value = {"a": [1, 2.5, None, "b"]}
+    expect(yaml.safe_load(yaml.safe_dump(value)) == value, "no YAML")
+    expect(msgspec.json.decode(msgspec.json.encode(value)) == value, "no JSON")
+
+
+async def use_event_loop() -> None:
+    """Use threads and tasks as the web framework does; talk of WireGuard to the kernel."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run_in_threadpool, len, "")
+    with contextlib.suppress(BackendError):
+        await KernelBackend().configure("lo", DeviceConfig())
+
+
+def fail() -> None:
+    """Have failures told, by a log and on standard error."""
+    try:
+        raise ExceptionGroup("meant to fail", [ValueError()])
+    except ExceptionGroup:
+        logging.getLogger("exercise").exception("meant to be logged")
+        traceback.print_exc()
+
+
+def serve(folder: Path) -> None:
+    """Serve Docker's calls until all are done."""
+    (folder / "right.conf").write_text(CONFIGURATION)
+    (folder / "wrong.conf").write_text(CONFIGURATION.replace("Private", "Privat"))
+    # The server ends itself by the signal that it was ended with.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    failures: list[Exception] = []
+    client = threading.Thread(target=call_all, args=(folder / "sock", failures), daemon=True)
+    client.start()
+    options = ("--socket", folder / "sock", "--config-dir", folder, "--state-dir", folder / "state")
+    status = command_line("serve", *map(str, options))
+    client.join()
+    expect(not failures and status == 0, f"serve ended with {status}: {failures}")
+
+
+def command_line(*arguments: str) -> object:
+    """Run the plugin's command line; return its exit status."""
+    sys.argv = ["wgplugin", *arguments]
+    try:
+        runpy.run_module("wgplugin", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        return end.code
+    return 0
+
+
+def call_all(path: Path, failures: list[Exception]) -> None:
+    """Make all calls, then end the server."""
+    try:
+        for name, request, wanted in CALLS:
+            answer = call(path, name, request)
+            print(name, answer)
+            expect(wanted in answer and "the plugin failed" not in answer, f"{name}: {answer}")
+    except Exception as error:
+        failures.append(error)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def call(path: Path, name: str, request: object) -> str:
+    """Make one call; return the answer's first and last line."""
+    body = b"" if request is None else msgspec.json.encode(request)
+    head = f"POST {name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}"
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(60)
+        while connection.connect_ex(str(path)):
+            time.sleep(0.05)
+        connection.sendall(f"{head}\r\n\r\n".encode() + body)
+        lines = b"".join(iter(lambda: connection.recv(65536), b"")).decode().splitlines()
+    return f"{lines[0]} {lines[-1]}"
+
+
+def expect(condition: bool, otherwise: str) -> None:
+    """Fail unless the condition holds."""
+    if not condition:
+        raise RuntimeError(otherwise)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

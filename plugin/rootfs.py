@@ -1,0 +1,192 @@
+"""Make the plugin's root file system: what the plugin uses of Python, as bytecode, and no more.
+
+    python3 -I -X no_debug_ranges rootfs.py FULL ROOTFS
+
+FULL is a folder with the plugin and its dependencies in usr/lib/python3/dist-packages. It is
+completed with this machine's own Python and turned into a root in which `exercise.py` runs; what
+that uses goes into ROOTFS, where the same must then run again. Runs as root, on Debian.
+"""
+
+from __future__ import annotations
+
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+
+EXERCISE = Path(__file__).with_name("exercise.py")
+PYTHON = Path("usr/bin/python3")
+STDLIB = Path(sysconfig.get_path("stdlib")).relative_to("/")
+SITE = Path("usr/lib/python3/dist-packages")
+
+FOLDERS = (
+    "dev",
+    "etc/wireguard",
+    "proc",
+    "run/docker/plugins",
+    "sys",
+    "tmp",
+    "var/lib/wgplugin",
+    # Python looks for this one, even where all its modules are elsewhere.
+    f"{STDLIB}/lib-dynload",
+)
+FILES = {
+    "etc/group": "root:x:0:\n",
+    # A host that is in the file twice has both addresses.
+    "etc/host.conf": "multi on\n",
+    "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "etc/nsswitch.conf": "hosts: files dns\n",
+    "etc/passwd": "root:x:0:0:root:/:/sbin/nologin\n",
+    "etc/resolv.conf": "",
+}
+# Names and numbers of services, from the package netbase: an endpoint's port may be a name.
+COPIED = ("etc/protocols", "etc/services")
+
+# TLS has no use on a unix socket, OpenSSL is large, and hashlib does without it.
+WITHOUT = ("_hashlib", "_ssl")
+SSL = '''\
+"""Stands in for the real module: no TLS, but the names that others use without wanting TLS."""
+
+CERT_NONE = 0
+CERT_REQUIRED = 2
+PROTOCOL_TLS_SERVER = 17
+
+
+class SSLError(OSError):
+    """Never raised."""
+
+
+class SSLWantReadError(SSLError):
+    """Never raised."""
+
+
+class SSLSyscallError(SSLError):
+    """Never raised."""
+
+
+class CertificateError(SSLError, ValueError):
+    """Never raised."""
+
+
+class SSLContext:
+    """Can't be made."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise NotImplementedError("this Python has no TLS")
+
+
+class SSLSocket(SSLContext):
+    """Can't be made either."""
+'''
+REPLACED = {
+    STDLIB / "ssl.py": SSL,
+    # Imports every subsystem of the library, most of which nothing else would.
+    SITE / "pyroute2/__init__.py": "",
+}
+# These read their own source to see what they export.
+AS_SOURCE = (SITE / "anyio/__init__.py", SITE / "anyio/abc/__init__.py")
+
+
+def main(full: Path, rootfs: Path) -> None:
+    """Complete `full`, and make `rootfs` of what is used of it."""
+    add_python(full)
+    add_system(full)
+    for path in exercise(full):
+        add_module(full, rootfs, path)
+    add_system(rootfs)
+    exercise(rootfs)
+    run(rootfs, "-m", "wgplugin", "--version")
+    settle(rootfs)
+
+
+def add_python(full: Path) -> None:
+    """Add this machine's standard library, without what isn't wanted of it."""
+    unwanted = shutil.ignore_patterns("__pycache__", *(f"{name}.*.so" for name in WITHOUT))
+    shutil.copytree("/" / STDLIB, full / STDLIB, symlinks=True, ignore=unwanted)
+    for path, text in REPLACED.items():
+        (full / path).write_text(text)
+
+
+def add_system(root: Path) -> None:
+    """Add what is around the modules: the interpreter, folders, files, shared libraries."""
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for name, text in FILES.items():
+        (root / name).write_text(text)
+    for name in COPIED:
+        copy(Path("/", name), root / name)
+    for link in filter(Path.is_symlink, Path("/").glob("lib*")):
+        (root / link.name).symlink_to(link.readlink())
+    interpreter = Path("/", PYTHON).resolve()
+    copy(interpreter, (root / PYTHON).with_name(interpreter.name))
+    (root / PYTHON).symlink_to(interpreter.name)
+    for library in libraries([interpreter, *root.rglob("*.so")]):
+        copy(library, root / library.relative_to("/"))
+
+
+def libraries(files: Iterable[Path]) -> set[Path]:
+    """Return the shared libraries that the files need, by the names they are looked up under."""
+    listing = subprocess.run(["ldd", *files], check=True, stdout=subprocess.PIPE, text=True).stdout
+    found = {Path(name) for name in re.findall(r"^\t(?:\S+ => )?(/\S+) \(", listing, re.MULTILINE)}
+    # The C library opens this one by itself when a thread is told to end.
+    found |= {path.with_name("libgcc_s.so.1") for path in found if path.name == "libc.so.6"}
+    return {path.parent.resolve() / path.name for path in found}
+
+
+def exercise(root: Path) -> list[Path]:
+    """Run `exercise.py` in a root; return the modules that it used."""
+    folder = root / "tmp/exercise"
+    folder.mkdir()
+    shutil.copy(EXERCISE, folder)
+    inside = Path("/", folder.relative_to(root))
+    run(root, str(inside / EXERCISE.name), str(inside))
+    used = [Path(name).relative_to("/") for name in (folder / "used").read_text().splitlines()]
+    shutil.rmtree(folder)
+    return [path for path in used if path.is_relative_to("usr/lib")]
+
+
+def run(root: Path, *arguments: str) -> None:
+    """Run Python in a root, as the plugin does."""
+    subprocess.run(["chroot", root, f"/{PYTHON}", "-I", "-B", *arguments], check=True)
+
+
+def add_module(full: Path, rootfs: Path, path: Path) -> None:
+    """Add a module: as bytecode, or stripped of symbols if it is a shared library."""
+    target = rootfs / path
+    if path.suffix != ".py" or path in AS_SOURCE:
+        copy(full / path, target)
+    else:
+        py_compile.compile(
+            str(full / path),
+            cfile=str(target.with_suffix(".pyc")),
+            dfile=f"/{path}",
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+    if path.suffix == ".so":
+        subprocess.run(["strip", "--strip-unneeded", target], check=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, or what a link leads to, into a folder that need not be there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+def settle(root: Path) -> None:
+    """Make modes and times the same whoever builds, and whenever."""
+    seconds = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
+    for path in [root, *root.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+        os.utime(path, (seconds, seconds), follow_symlinks=False)
+    (root / "tmp").chmod(0o1777)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
