@@ -1,0 +1,89 @@
+# Typed at the top of a checkout; `make` alone lists what there is.
+
+PLUGIN ?= wireguard:latest
+CONFIG_DIR ?= /etc/wireguard
+LOG_LEVEL ?= info
+BASE ?= debian:trixie-slim
+INSTALL ?=
+export INSTALL BASE
+
+SOURCES := $(wildcard plugin/* wgplugin/*.py) requirements.lock
+VENV := .venv/.up-to-date
+PYTHON := .venv/bin/python
+LAB := python3 -m tests.lab
+RELEASES := 20.10 26.1 28.5
+DOCKER_ANSWERS := docker info >/dev/null 2>&1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check test-host rootfs plugin install uninstall lock clean docker
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
+		printf '  make %-10s %s\n' "$$target" "$$text"; done
+	@printf '\n  PLUGIN=%s CONFIG_DIR=%s LOG_LEVEL=%s\n' '$(PLUGIN)' '$(CONFIG_DIR)' '$(LOG_LEVEL)'
+	@printf '  INSTALL=yes lets demo and test install the packages they miss (apt-get, as root)\n'
+
+demo: ## show two containers talking through WireGuard (by itself in the lab, if need be)
+	@demo/run.sh
+
+test: check rootfs ## all tests: the quick ones, then real Docker and WireGuard in the lab
+	@for release in $(RELEASES); do \
+		$(LAB) run --docker $$release --env DOCKER_TESTS=yes -- python3 -m pytest tests/e2e || exit; done
+
+check: $(VENV) ## ruff, mypy and the quick tests
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	$(PYTHON) -m pytest --ignore tests/e2e
+
+test-host: rootfs docker ## the tests for Docker on this host's own Docker and WireGuard (as root)
+	DOCKER_TESTS=yes python3 -m pytest tests/e2e
+
+rootfs: build/rootfs.tar ## the plugin's root file system: build/rootfs.tar
+
+build/rootfs.tar: $(SOURCES)
+	@mkdir -p build
+	@if $(DOCKER_ANSWERS); then plugin/build.sh $@; \
+		else echo "no Docker answers here: building in the lab"; \
+		$(LAB) build -- plugin/build.sh $@; fi
+
+plugin: rootfs docker ## make the plugin PLUGIN from the root file system (docker plugin create)
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/rootfs" \
+		&& tar -C "$$folder/rootfs" -xf build/rootfs.tar \
+		&& cp plugin/config.json "$$folder" && docker plugin create $(PLUGIN) "$$folder"
+
+install: docker ## make PLUGIN and enable it, with the configurations of CONFIG_DIR
+	@test -d '$(CONFIG_DIR)' || { echo "make install: there is no folder $(CONFIG_DIR);" \
+		"make it (mkdir -m 700 $(CONFIG_DIR)), or name another: CONFIG_DIR=…"; exit 1; }
+	@! docker plugin inspect $(PLUGIN) >/dev/null 2>&1 || { echo "make install: $(PLUGIN) is" \
+		"there already; make uninstall first, or name another: PLUGIN=…"; exit 1; }
+	@$(MAKE) --no-print-directory plugin
+	docker plugin set $(PLUGIN) config.source='$(CONFIG_DIR)' LOG_LEVEL=$(LOG_LEVEL)
+	docker plugin enable $(PLUGIN)
+
+uninstall: docker ## disable PLUGIN and remove it; its networks must be removed before
+	docker plugin disable $(PLUGIN)
+	docker plugin rm $(PLUGIN)
+
+lock: ## renew requirements.lock and requirements-dev.lock (needs uv)
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
+		pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
+		pyproject.toml --group dev --output-file requirements-dev.lock
+
+clean: ## remove what was built here (not the lab's cache: python3 -m tests.lab clean)
+	rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+docker:
+	@$(DOCKER_ANSWERS) || { echo "No Docker daemon answers: is it running, and may you use it?"; \
+		exit 1; }
+
+$(VENV): requirements-dev.lock
+	@python3 -c 'import ensurepip' 2>/dev/null || { \
+		if [ "$(INSTALL)" = yes ]; then apt-get update -qq && apt-get install -qq -y python3-venv; \
+		else echo "Python's venv is missing: apt-get install python3-venv," \
+			"or run again with INSTALL=yes"; exit 1; fi; }
+	python3 -m venv .venv
+	$(PYTHON) -m pip --quiet install --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,103 @@
+"""One plugin and one provider for all tests; after each of them, nothing may be left."""
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import run
+from tests.e2e.docker import IMAGE, PLUGIN, docker, make, state_folder
+from tests.e2e.provider import ENDPOINT, Provider
+
+OPT_IN = "DOCKER_TESTS"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave a host's Docker alone unless its owner opts in."""
+    if not os.environ.get(OPT_IN):
+        skip = pytest.mark.skip(reason=f"installs a Docker plugin; opt in with {OPT_IN}=yes")
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(skip)
+
+
+@dataclass(frozen=True)
+class Configurations:
+    """The configuration folder."""
+
+    folder: Path
+    provider: Provider
+
+    def write(self, name: str, text: str) -> str:
+        """Write NAME.conf and return NAME."""
+        (self.folder / f"{name}.conf").write_text(text)
+        return name
+
+    def client(self, name: str, *addresses: str, assigned: str = "", allowed_ips: str) -> str:
+        """Write a configuration that the provider admits, and return its name.
+
+        ``assigned`` are the subnets where Docker assigns the addresses, comma-separated.
+        """
+        private_key = run("wg", "genkey")
+        own = [address.partition("/")[0] for address in addresses] + assigned.split(",")
+        self.provider.admit(run("wg", "pubkey", stdin=private_key), *filter(None, own))
+        address = f"Address = {', '.join(addresses)}\n" if addresses else ""
+        return self.write(
+            name,
+            f"[Interface]\nPrivateKey = {private_key}\n{address}\n"
+            f"[Peer]\nPublicKey = {self.provider.public_key}\n"
+            f"Endpoint = {ENDPOINT}\nAllowedIPs = {allowed_ips}\n",
+        )
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[str]:
+    busybox = shutil.which("busybox")
+    assert busybox, "a static busybox is needed: apt-get install busybox-static"
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(busybox, "busybox")
+        for applet in run(busybox, "--list").split():
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "/busybox"
+            tar.addfile(link)
+    importer = ["docker", "import", "-", IMAGE]
+    subprocess.run(importer, input=archive.getvalue(), check=True, capture_output=True)
+    yield IMAGE
+    docker("rmi", IMAGE)
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    with Provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="session")
+def config_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("wireguard")
+
+
+@pytest.fixture(scope="session")
+def plugin(image: str, config_dir: Path) -> Iterator[str]:
+    make("install", config_dir)
+    yield PLUGIN
+    make("uninstall", config_dir)
+    assert PLUGIN not in docker("plugin", "ls")
+
+
+@pytest.fixture
+def configurations(plugin: str, provider: Provider, config_dir: Path) -> Iterator[Configurations]:
+    yield Configurations(config_dir, provider)
+    for path in config_dir.iterdir():
+        path.unlink()
+    assert not [line for line in run("ip", "-brief", "link").splitlines() if line[:3] == "wgp"]
+    assert not [path for path in state_folder().rglob("*") if path.is_file()]
+    networks = docker("network", "ls", "--filter", f"driver={PLUGIN}", "--quiet")
+    assert not networks

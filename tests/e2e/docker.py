@@ -1,0 +1,86 @@
+"""Docker with the plugin under test, as a user drives it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from tests.e2e.commands import run
+
+PLUGIN = "wireguard-e2e:latest"
+IMAGE = "wireguard-e2e-busybox"
+
+
+def docker(*arguments: str) -> str:
+    """Run the Docker client; see run()."""
+    return run("docker", *arguments)
+
+
+def make(target: str, config_dir: Path) -> None:
+    """Make a target that concerns the plugin under test."""
+    run("make", target, f"PLUGIN={PLUGIN}", f"CONFIG_DIR={config_dir}", "LOG_LEVEL=debug")
+
+
+def state_folder() -> Path:
+    """Return the folder where the plugin keeps its state, as the host sees it."""
+    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
+    root = docker("info", "--format", "{{.DockerRootDir}}")
+    return Path(root, "plugins", plugin_id, "propagated-mount")
+
+
+def create_network(name: str, configuration: str, *options: str) -> tuple[str, ...]:
+    """Return the command that creates a network; it takes its addresses from the file.
+
+    Options after the name take the place of the null IPAM driver.
+    """
+    ipam = options or ("--ipam-driver", "null")
+    opt = ("--opt", f"wireguard-config={configuration}")
+    return ("docker", "network", "create", "--driver", PLUGIN, *opt, *ipam, name)
+
+
+@contextmanager
+def network(configuration: str, *options: str) -> Iterator[str]:
+    """A network on a configuration, for as long as the block lasts; see create_network()."""
+    name = f"net-{configuration}"
+    run(*create_network(name, configuration, *options))
+    try:
+        yield name
+    finally:
+        docker("network", "rm", name)
+
+
+@contextmanager
+def container(network: str, *options: str, command: str = "sleep 600") -> Iterator["Container"]:
+    """A running container on a network, for as long as the block lasts."""
+    name = f"container-{uuid4().hex[:8]}"
+    try:
+        run_command = ("docker", "run", "--detach", "--name", name, "--network", network)
+        run(*run_command, *options, IMAGE, "/busybox", "sh", "-c", f"PATH=/bin; {command}")
+        yield Container(name)
+    finally:
+        docker("rm", "--force", name)
+
+
+class Container:
+    """A running container, with busybox as its tools."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, *command: str) -> str:
+        """Run a busybox applet in the container; see commands.run()."""
+        return docker("exec", self.name, "/busybox", *command)
+
+    def fetch(self, host: str) -> str:
+        """Fetch a web page."""
+        return self.run("wget", "-q", "-O", "-", f"http://{host}/")
+
+    def inspect(self) -> Any:
+        """Return what Docker knows of the container."""
+        return json.loads(docker("inspect", self.name))[0]
+
+    def in_namespace(self, *command: str) -> str:
+        """Run a program of the host in the container's network namespace, as root."""
+        return run("nsenter", "--net", "--target", str(self.inspect()["State"]["Pid"]), *command)

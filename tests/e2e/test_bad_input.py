@@ -1,0 +1,112 @@
+"""Whatever is wrong, the user reads one sentence that says what to do, and nothing is left."""
+
+import pytest
+
+from tests.e2e.commands import refused, run
+from tests.e2e.conftest import Configurations
+from tests.e2e.docker import IMAGE, PLUGIN, container, create_network, docker, network, state_folder
+
+NULL_IPAM = ("--ipam-driver", "null")
+KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
+GOOD = f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.8.9.1/32\n{PEER}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(GOOD.replace("[Peer]", "[Per]"), "wrong.conf:4:1", id="unknown section"),
+        pytest.param(GOOD + "AllowedIP = ::/0\n", "AllowedIPs", id="misspelt key"),
+        pytest.param(GOOD.replace(KEY, KEY[:-2]), "wrong.conf:2:14", id="key cut short"),
+        pytest.param(GOOD + "AllowedIPs = 10.0.0.0/33\n", "wrong.conf:6:23", id="prefix too long"),
+        pytest.param(
+            GOOD.replace("Address = ", "Address = 10.8.9.2/32, "), "2 IPv4 addresses", id="too many"
+        ),
+        pytest.param(GOOD.replace("Address", "#"), "add an Address", id="no address"),
+    ],
+)
+def test_wrong_file_is_refused_when_the_network_is_created(
+    configurations: Configurations, text: str, said: str
+) -> None:
+    output = refused(*create_network("wrong", configurations.write("wrong", text)))
+    assert said in output
+    assert KEY[:-2] not in output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "--opt wireguard-config=NAME"),
+        (("--opt", "wireguard-config=absent"), "absent.conf: no such file"),
+        (("--opt", "wireguard-config=../etc/passwd"), "not a path"),
+        (("--opt", "wireguard-config=good.conf"), "without .conf: good"),
+        (("--opt", "wireguard-config=folder"), "folder.conf: isn't a file"),
+        (("--opt", "wireguard-config=good", "--opt", "wireguard-colour=red"), "wireguard-colour"),
+    ],
+)
+def test_wrong_options_are_refused_when_the_network_is_created(
+    configurations: Configurations, options: tuple[str, ...], said: str
+) -> None:
+    configurations.write("good", GOOD)
+    folder = configurations.folder / "folder.conf"
+    folder.mkdir()
+    create = ("docker", "network", "create", "--driver", PLUGIN, *NULL_IPAM)
+    assert said in refused(*create, *options, "wrong")
+    folder.rmdir()
+
+
+def test_address_from_both_file_and_docker_is_refused(configurations: Configurations) -> None:
+    configurations.write("good", GOOD)
+    output = refused(*create_network("wrong", "good", "--subnet", "10.8.9.0/24"))
+    assert "--ipam-driver null" in output
+
+
+def test_second_container_on_a_configuration_is_refused(configurations: Configurations) -> None:
+    configurations.write("good", GOOD)
+    with network("good") as net, container(net) as first:
+        endpoint_id = first.inspect()["NetworkSettings"]["Networks"][net]["EndpointID"]
+        output = refused("docker", "run", "--rm", "--network", net, IMAGE, "/busybox", "true")
+        assert f"in use by endpoint {endpoint_id[:12]}" in output
+        first.run("ip", "address", "show", "wg0")
+
+
+def test_listen_port_in_use_is_refused(configurations: Configurations) -> None:
+    configurations.write("good", GOOD.replace("Address", "ListenPort = 51999\nAddress"))
+    run("ip", "link", "add", "holder", "type", "wireguard")
+    try:
+        run("wg", "set", "holder", "listen-port", "51999")
+        run("ip", "link", "set", "holder", "up")
+        with network("good") as net:
+            output = refused("docker", "run", "--rm", "--network", net, IMAGE, "/busybox", "true")
+            assert "good.conf: ListenPort 51999 is in use" in output
+    finally:
+        run("ip", "link", "del", "holder")
+
+
+def test_mac_address_is_refused(configurations: Configurations) -> None:
+    configurations.write("good", GOOD)
+    mac = ("--mac-address", "02:42:ac:11:00:02")
+    with network("good") as net:
+        output = refused("docker", "run", "--rm", "--network", net, *mac, IMAGE, "/busybox", "true")
+    assert "leave out --mac-address" in output
+
+
+def test_file_that_turns_bad_is_refused_when_the_container_starts(
+    configurations: Configurations,
+) -> None:
+    configurations.write("good", GOOD)
+    with network("good") as net:
+        configurations.write("good", GOOD + "Endpoint = nowhere\n")
+        output = refused("docker", "run", "--rm", "--network", net, IMAGE, "/busybox", "true")
+    assert "good.conf:6:" in output
+
+
+def test_network_that_the_plugin_does_not_know_is_refused(configurations: Configurations) -> None:
+    configurations.write("good", GOOD)
+    with network("good") as net:
+        docker("plugin", "disable", "--force", PLUGIN)
+        for path in state_folder().glob("networks/*"):
+            path.unlink()
+        docker("plugin", "enable", PLUGIN)
+        output = refused("docker", "run", "--rm", "--network", net, IMAGE, "/busybox", "true")
+    assert "docker network rm" in output
