@@ -187,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
         "--all", action="store_const", const=list(RELEASES), dest="docker", help="all releases"
     )
 
-    clean = actions.add_parser("clean", help="remove the cache")
+    clean = actions.add_parser("clean", help="remove the cache, unless a lab is using it")
     clean.set_defaults(action=_clean)
     return parser
 

@@ -5,11 +5,11 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from .progress import say
+from .progress import LabError, say
 
 # Open for as long as the process runs: a shared lock keeps an entry from being removed.
 _entries_in_use: list[IO[str]] = []
@@ -66,9 +66,16 @@ def locked(name: str) -> Iterator[None]:
 
 
 def remove() -> None:
-    """Remove the whole cache folder."""
-    if folder().exists():
-        shutil.rmtree(folder())
+    """Remove the whole cache folder; raises LabError, and removes nothing, if a lab is using it."""
+    with ExitStack() as stack:
+        for path in folder().glob("*.lock"):
+            lock = stack.enter_context(path.open())
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LabError(f"nothing removed: another lab is using {path.stem}") from None
+        if folder().exists():
+            shutil.rmtree(folder())
 
 
 def _lock_file(path: Path) -> IO[str]:
