@@ -101,6 +101,7 @@ def test_a_file_may_be_written_in_these_ways(text: str | bytes) -> None:
         ("mtu=0x500", "mtu", 1280),
         ("MTU = 02400", "mtu", 1280),
         ("MTU = 1420\nMTU =", "mtu", None),
+        ("MTU = 1279", "mtu", 1279),
         ("Table = off", "routes", False),
         ("Table = OFF", "routes", False),
         ("Table = auto", "routes", True),
@@ -207,9 +208,11 @@ def test_a_repeated_section_clears_what_it_sets_to_nothing() -> None:
 
 
 def test_a_repeated_section_with_changes_keeps_the_ranges_it_does_not_name() -> None:
-    first, again = "AllowedIPs = 10.0.0.0/8, fd00::/8\n", "AllowedIPs = -fd00::/8, +::/0\n"
+    first = "AllowedIPs = 10.0.0.0/8, fd00::/8\nEndpoint = a:1\n"
+    again = "AllowedIPs = -fd00::/8, +::/0\n"
     [merged] = accepted(INTERFACE + PEER + first + PEER + again).peers
     assert merged.allowed_ips == (ip_network("10.0.0.0/8"), ip_network("::/0"))
+    assert merged.endpoint == PeerEndpoint("a", "1")
 
 
 def test_a_range_belongs_to_the_last_peer_that_claims_it() -> None:
@@ -289,9 +292,10 @@ MISTAKES: list[tuple[str, list[str]]] = [
     (f"{PEER}Keepalive = 5", ["5:1 unknown key 'Keepalive'; did you mean Persistent"]),
     (f"{PEER}PSK = {PRESHARED}", ["5:1 unknown key; did you mean PresharedKey?"]),
     ("Frobnicate = 5", ["3:1 unknown key 'Frobnicate'; neither wg nor wg-quick knows it"]),
-    ("Priva\u212aey = 5", ["3:1 unknown key"]),
+    ("Private\u212aey = 5", ["3:1 unknown key; did you mean PrivateKey?"]),
+    ("Frobnicatethisthingnow = 5", ["3:1 unknown key; neither"]),
     ("Addr ess = 10.0.0.1", ["3:1 Address must be written without spaces"]),
-    ("[ Interface ]\nAddress = 10.0.0.1", ["4:1 wg-quick finds Address only below"]),
+    ("[ Interface ]\nAddress = 10.0.0.1\nMTU = 1420", ["4:1 wg-quick finds Address only below"]),
     ("[Peers]", ["3:1 this [Peer] has", "3:1 unknown section 'Peers'; did you mean [Peer]?"]),
     ("[Interface] x", ["3:1 this must be [Interface], alone in its line"]),
     ("[Interface", ["3:1 this must be [Interface], alone in its line"]),
@@ -339,6 +343,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("Address = 10.0.0.1/33", ["3:20 Address: the prefix of '10.0.0.1/33' isn't a number from 0"]),
     ("Address = 10.0.0.1/08", ["3:20 Address: the prefix"]),
     ("Address = 10.0.0.1/255.0.255.0", ["3:20 Address: the prefix"]),
+    ("Address = 10.0.0.1\v10.0.0.2", ["3:11 Address: this isn't an IP address"]),
     ("Address = 10.8/16", ["3:11 Address: '10.8/16' isn't an IP address"]),
     ("Address = 010.0.0.1", ["3:11 Address: '010.0.0.1' isn't"]),
     ("Address = fe80::1%eth0/64", ["3:11 Address: 'fe80::1%eth0/64' isn't"]),

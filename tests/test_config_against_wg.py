@@ -48,10 +48,12 @@ PROVIDER_FILES = Path(__file__).parent / "provider_files"
 run_many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+def _as_wg_sees_it(line: str) -> str:
+    return re.sub("[ \t\r\v\f]", "", re.split("[#\0]", line)[0])
+
+
 def _value(text: str, fault: Fault) -> str:
-    """The value in a fault's line, as wg(8) sees it."""
-    code = re.split("[#\0]", text.split("\n")[fault.line - 1])[0]
-    return re.sub("[ \t\r\v\f]", "", code).partition("=")[2]
+    return _as_wg_sees_it(text.split("\n")[fault.line - 1]).partition("=")[2]
 
 
 def _is_number(text: str, low: int) -> bool:
@@ -59,8 +61,9 @@ def _is_number(text: str, low: int) -> bool:
 
 
 def _has_private_key(text: str) -> bool:
-    keys: list[str] = re.findall("(?im)^privatekey=([a-z0-9+/]{43}=)", re.sub("[ \t]", "", text))
-    return bool(keys and keys[-1].strip("A="))
+    lines = map(_as_wg_sees_it, text.split("\n"))
+    keys = [line for line in lines if line.lower().startswith("privatekey=")]
+    return bool(keys and keys[-1].partition("=")[2].strip("A="))
 
 
 def _is_outdated_address(host: str) -> bool:
@@ -80,18 +83,16 @@ def _split(endpoint: str) -> tuple[str, str]:
     return host.strip("[]"), port
 
 
-def _needs_lookup(config: InterfaceConfig) -> bool:
-    """Whether a file has a host name, a service name or a zone."""
-    endpoints = [peer.endpoint for peer in config.peers if peer.endpoint]
-    return any(
-        not re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", endpoint.host)
-        or not endpoint.port.isdecimal()
-        for endpoint in endpoints
-    )
+def _is_lookup(complaint: str) -> bool:
+    """Whether wg couldn't find the host, the service or the zone of an endpoint that has one."""
+    found = re.search("(not known|resolution|not supported for|No address).*: `(.*)'", complaint)
+    host, port = _split(found[2]) if found else ("", "")
+    is_literal = re.fullmatch(r"[0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*", host) is not None
+    return found is not None and not (is_literal and port.isdecimal())
 
 
 Stricter = Callable[[str, Fault], bool]
-Laxer = Callable[[str, InterfaceConfig, str], bool]
+Laxer = Callable[[str, str], bool]
 
 STRICTER: dict[str, tuple[Stricter, str]] = {
     "a tunnel needs a PrivateKey, and zeros are none": (
@@ -123,19 +124,15 @@ STRICTER: dict[str, tuple[Stricter, str]] = {
 
 LAXER: dict[str, tuple[Laxer, str]] = {
     "a byte order mark is no fault": (
-        lambda text, config, complaint: text.startswith("\ufeff"),
+        lambda text, complaint: text.startswith("\ufeff"),
         f"\ufeff{VALID_START}",
     ),
     "'+' and '-' before AllowedIPs are taken, as by wg since 1.0.20250521": (
-        lambda text, config, complaint: re.search("IP address: `[+-]", complaint) is not None,
+        lambda text, complaint: re.search("IP address: `[+-]", complaint) is not None,
         f"{PEER}AllowedIPs = +10.0.0.0/8\n",
     ),
     "host names, service names and zones are looked up later": (
-        lambda text, config, complaint: (
-            re.search("not known|name resolution|not supported for|No address|Bad value", complaint)
-            is not None
-            and _needs_lookup(config)
-        ),
+        lambda text, complaint: _is_lookup(complaint),
         f"{PEER}Endpoint = nosuchhost.invalid:51820\n",
     ),
 }
@@ -187,7 +184,7 @@ class Wg:
         said = b""
         while not said.endswith(b"\0"):
             said += os.read(self._shell.stdout.fileno(), 65536) or b"the shell is gone\0"
-        text = said.decode(errors="replace")
+        text = said.decode(errors="replace").rstrip("\0")
         return "" if "Unable to modify interface" in text else text
 
     def complaint_after_wg_quick(self, data: bytes) -> str:
@@ -227,7 +224,7 @@ def differences(
         }
         assert "" not in found, f"wg takes {text!r}, but: {ours}"
         return found
-    found = {name for name, (covers, _) in LAXER.items() if covers(text, ours, complaint)}
+    found = {name for name, (covers, _) in LAXER.items() if covers(text, complaint)}
     assert found, f"we take {text!r}, but wg says: {complaint}"
     return found
 
