@@ -43,6 +43,13 @@ PublicKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=
 Endpoint = localhost:51820
 AllowedIPs = 0.0.0.0/0, ::/0
 """
+SETTINGS = """\
+log-level: info
+defaults: {dns: warn, sink: on, bypass: [192.168.0.0/16, "fd00::/8"]}
+configurations:
+  right:
+    default: tunnel
+"""
 RIGHT = {"com.docker.network.generic": {"wireguard-config": "right"}}
 WRONG = {"com.docker.network.generic": {"wireguard-config": "wrong"}}
 NETWORK = {"NetworkID": "exercise"}
@@ -72,6 +79,7 @@ def main(folder: Path) -> None:
     expect(command_line("--help") == 0, "no help")
     expect(command_line("no-such-command") == 2, "a wrong command line is accepted")
     serve(folder)
+    check(folder)
     for module in pkgutil.walk_packages(wgplugin.__path__, "wgplugin."):
         import_module(module.name)
     files = {getattr(module, "__file__", None) for module in sys.modules.values()}
@@ -113,6 +121,7 @@ def serve(folder: Path) -> None:
     """Serve Docker's calls until all are done."""
     (folder / "right.conf").write_text(CONFIGURATION)
     (folder / "wrong.conf").write_text(CONFIGURATION.replace("Private", "Privat"))
+    (folder / "wgplugin.yaml").write_text(SETTINGS)
     # The server ends itself by the signal that it was ended with.
     signal.signal(signal.SIGTERM, lambda *_: None)
     failures: list[Exception] = []
@@ -122,6 +131,19 @@ def serve(folder: Path) -> None:
     status = command_line("serve", *map(str, options))
     client.join()
     expect(not failures and status == 0, f"serve ended with {status}: {failures}")
+
+
+def check(folder: Path) -> None:
+    """Check files of each kind, in each form."""
+    names = ("right.conf", "wrong.conf", "wgplugin.yaml")
+    right, wrong, settings = (str(folder / name) for name in names)
+    for arguments, status in (
+        ((right, settings), 0),
+        (("--json", right, wrong, settings), 1),
+        ((wrong,), 1),
+        ((str(folder / "absent.conf"),), 2),
+    ):
+        expect(command_line("check", *arguments) == status, f"check {arguments} isn't {status}")
 
 
 def command_line(*arguments: str) -> object:

@@ -26,7 +26,7 @@ PrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=
 Address = 10.8.0.2/32, fd08::2/128
 [Peer]
 PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
-AllowedIPs = 0.0.0.0/0, 10.1.2.0/24
+AllowedIPs = 0.0.0.0/0, ::/0, 10.1.2.0/24
 Endpoint = 192.0.2.1:51820
 """
 CREATE_NETWORK = {
@@ -103,10 +103,15 @@ def test_container_is_given_device_addresses_and_routes(
         200,
         {
             "InterfaceName": {"SrcName": device, "DstPrefix": "wg"},
+            "Gateway": "",
+            "GatewayIPv6": "",
             "StaticRoutes": [
                 {"Destination": "169.254.1.1/32", "RouteType": 1, "NextHop": ""},
+                {"Destination": "fe80::99/128", "RouteType": 1, "NextHop": ""},
                 {"Destination": "0.0.0.0/1", "RouteType": 0, "NextHop": "169.254.1.1"},
                 {"Destination": "128.0.0.0/1", "RouteType": 0, "NextHop": "169.254.1.1"},
+                {"Destination": "::/1", "RouteType": 0, "NextHop": "fe80::99"},
+                {"Destination": "8000::/1", "RouteType": 0, "NextHop": "fe80::99"},
                 {"Destination": "10.1.2.0/24", "RouteType": 1, "NextHop": ""},
             ],
             "DisableGatewayService": True,
@@ -120,7 +125,7 @@ def test_container_is_given_device_addresses_and_routes(
 
 
 def test_addresses_that_docker_assigned_are_not_answered(client: Client, tmp_path: Path) -> None:
-    text = HOME.replace("Address", "#")
+    text = HOME.replace("Address", "#").replace("0.0.0.0/0, ::/0, ", "")
     (tmp_path / "config" / "home.conf").write_text(text)
     pools = [{"AddressSpace": "LocalDefault", "Pool": "172.18.0.0/16", "Gateway": "172.18.0.1/16"}]
     client.call("NetworkDriver.CreateNetwork", {**CREATE_NETWORK, "IPv4Data": pools})

@@ -12,16 +12,29 @@ INPUT_AND_OUTPUT = {"asyncio", "os", "pathlib", "socket", "subprocess", "logging
 HTTP = {"starlette", "uvicorn", "httptools"}
 NETLINK = {"pyroute2"}
 
+PURE = (
+    "addresses",
+    "config",
+    "dns",
+    "hints",
+    "options",
+    "protocol",
+    "report",
+    "routes",
+    "sections",
+    "settings",
+    "settings_file",
+    "translation",
+    "values",
+    "wireguard",
+    "yaml_tree",
+)
 FORBIDDEN = {
-    "protocol": INPUT_AND_OUTPUT | HTTP | NETLINK,
-    "config": INPUT_AND_OUTPUT | HTTP | NETLINK,
-    "wireguard": INPUT_AND_OUTPUT | HTTP | NETLINK,
+    **dict.fromkeys(PURE, INPUT_AND_OUTPUT | HTTP | NETLINK),
     "wgmsg": (INPUT_AND_OUTPUT - {"socket"}) | HTTP | NETLINK,
-    "routes": INPUT_AND_OUTPUT | HTTP | NETLINK,
-    "options": INPUT_AND_OUTPUT | HTTP | NETLINK,
-    "translation": INPUT_AND_OUTPUT | HTTP | NETLINK,
     "driver": HTTP | NETLINK | {"wgplugin.app", "wgplugin.netlink"},
     "app": NETLINK | {"wgplugin.wireguard", "wgplugin.netlink", "wgplugin.config"},
+    "check": HTTP | NETLINK | {"wgplugin.driver", "wgplugin.app", "wgplugin.netlink"},
     "netlink": HTTP | {"wgplugin.protocol", "wgplugin.driver", "wgplugin.config"},
 }
 

@@ -15,6 +15,7 @@ from wgplugin.driver import Driver, device_name
 from wgplugin.errors import PluginError
 from wgplugin.folder import ConfigFolder
 from wgplugin.resolver import Resolver
+from wgplugin.settings import Settings
 from wgplugin.store import Store
 
 T = TypeVar("T")
@@ -37,16 +38,22 @@ class Host:
     def start(self) -> None:
         """Start the driver, as anew."""
         self.store = Store(self.folder / "state")
-        self.driver = Driver(ConfigFolder(self.folder), self.store, self.backend, Resolver(0.2))
+        folder = ConfigFolder(self.folder, Settings(resolve_timeout=0.2))
+        self.driver = Driver(folder, self.store, self.backend, Resolver())
 
     def write(self, name: str, interface: str = ADDRESS, peers: str = PEER) -> None:
         text = f"[Interface]\nPrivateKey = {PRIVATE_KEY}\n{interface}{peers}"
         (self.folder / f"{name}.conf").write_text(text)
 
     def create_network(
-        self, network_id: str, name: str, pools: tuple[protocol.IPAMData, ...] = NULL_POOL
+        self,
+        network_id: str,
+        name: str,
+        pools: tuple[protocol.IPAMData, ...] = NULL_POOL,
+        **tunnel: str,
     ) -> Coroutine[Any, Any, protocol.Empty]:
-        options = {protocol.GENERIC_OPTIONS: {"wireguard-config": name}}
+        own = {f"wireguard-{option}": text for option, text in tunnel.items()}
+        options = {protocol.GENERIC_OPTIONS: {"wireguard-config": name, **own}}
         return self.driver.create_network(
             protocol.CreateNetworkRequest(network_id=network_id, options=options, ipv4_data=pools)
         )
@@ -222,7 +229,6 @@ def test_two_containers_that_start_at_once_do_not_share_a_configuration(host: Ho
     ("interface", "pools", "said"),
     [
         (ADDRESS, DOCKER_POOL, "--ipam-driver null"),
-        ("", NULL_POOL, "add an Address"),
         ("Address = 10.0.0.1/32, 10.0.0.2/32\n", NULL_POOL, "2 IPv4 addresses"),
         ("Address = fd00::1, fd00::2\n", NULL_POOL, "2 IPv6 addresses"),
     ],
@@ -240,6 +246,88 @@ def test_address_that_docker_assigned_too_is_refused_with_the_container(host: Ho
     with pytest.raises(PluginError, match="--ipam-driver null"):
         asyncio.run(host.create_endpoint("n1", "e1", address="10.9.0.2/24"))
     assert list(host.store.endpoints) == []
+
+
+def test_container_without_any_address_is_refused(host: Host) -> None:
+    host.write("home", interface="")
+    with pytest.raises(PluginError, match="driver-opt=wireguard-address=ADDRESS"):
+        asyncio.run(host.create_endpoint("n1", "e1"))
+
+
+def test_container_may_have_an_address_of_its_own(host: Host) -> None:
+    request = protocol.CreateEndpointRequest(
+        network_id="n1", endpoint_id="e1", options={"wireguard-address": "10.7.0.7/32"}
+    )
+    response = asyncio.run(host.driver.create_endpoint(request))
+    assert response.interface.address == "10.7.0.7/32"
+
+
+@pytest.mark.parametrize("sink", ["on", "off"])
+def test_full_tunnel_in_one_family_is_a_sink_in_the_other(host: Host, sink: str) -> None:
+    host.write("home", peers=PEER + "AllowedIPs = 0.0.0.0/0\n")
+    asyncio.run(host.create_network("n1", "home", sink=sink))
+    address = asyncio.run(host.create_endpoint("n1", "e1")).interface.address_ipv6
+    routes = {route.destination for route in asyncio.run(host.join("n1", "e1")).static_routes}
+    assert bool(address) == (sink == "on")
+    assert ({"::/1", "8000::/1"} <= routes) == (sink == "on")
+
+
+def test_option_of_a_container_wins_over_that_of_its_network(host: Host) -> None:
+    host.write("home", peers=PEER + "AllowedIPs = 0.0.0.0/0\n")
+    asyncio.run(host.create_network("n1", "home", sink="on"))
+    request = protocol.CreateEndpointRequest(
+        network_id="n1", endpoint_id="e1", options={"wireguard-sink": "off"}
+    )
+    assert asyncio.run(host.driver.create_endpoint(request)).interface.address_ipv6 == ""
+
+
+def test_bypass_is_not_routed(host: Host) -> None:
+    host.write("home", peers=PEER + "AllowedIPs = 10.0.0.0/8\n")
+    asyncio.run(host.create_network("n1", "home", bypass="10.128.0.0/9"))
+    (route,) = asyncio.run(host.attach("n1", "e1")).static_routes
+    assert route.destination == "10.0.0.0/9"
+
+
+def test_default_gateway_leaves_the_choice_to_docker(host: Host) -> None:
+    host.write("home", peers=PEER + "AllowedIPs = 0.0.0.0/0, ::/0, 10.0.0.0/8\n")
+    asyncio.run(host.create_network("n1", "home", default="gateway"))
+    response = asyncio.run(host.attach("n1", "e1"))
+    assert (response.gateway, response.gateway_ipv6) == ("169.254.1.1", "")
+    assert [route.destination for route in response.static_routes] == [
+        "169.254.1.1/32",
+        "10.0.0.0/8",
+    ]
+
+
+def test_bypass_and_default_gateway_do_not_go_together(host: Host) -> None:
+    with pytest.raises(PluginError, match="leave out one of them"):
+        asyncio.run(host.create_network("n1", "home", bypass="10.0.0.0/8", default="gateway"))
+
+
+@pytest.mark.parametrize("policy", ["warn", "off"])
+def test_dns_that_the_container_does_not_ask_is_told(
+    host: Host, caplog: pytest.LogCaptureFixture, policy: str
+) -> None:
+    host.write("home", ADDRESS + "DNS = 10.64.0.1\n")
+    asyncio.run(host.create_network("n1", "home", dns=policy))
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    assert ("--dns 10.64.0.1" in caplog.text) == (policy == "warn")
+
+
+def test_dns_that_is_required_and_not_asked_is_an_error(host: Host) -> None:
+    host.write("home", ADDRESS + "DNS = 10.64.0.1\n")
+    asyncio.run(host.create_network("n1", "home", dns="require"))
+    with pytest.raises(PluginError, match=r"--dns 10\.64\.0\.1"):
+        asyncio.run(host.create_endpoint("n1", "e1"))
+
+
+def test_what_a_file_has_and_nobody_minds_is_said_when_its_network_is_created(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.write("home", ADDRESS + "PostUp = reboot\n", PEER + "AllowedIPs = ::/0\n")
+    asyncio.run(host.create_network("n1", "home"))
+    assert "home.conf:4:10: PostUp is ignored" in caplog.text
+    assert "home.conf has ::/0 in AllowedIPs and no IPv6 Address" in caplog.text
 
 
 def test_mac_address_is_refused(host: Host) -> None:

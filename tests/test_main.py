@@ -73,7 +73,18 @@ def test_unknown_log_level_is_said_and_does_no_harm(tmp_path: Path) -> None:
         wait_for(tmp_path / "socket")
         assert Client(tmp_path / "socket").call("Plugin.Activate")[0] == 200
         process.terminate()
-        assert "LOG_LEVEL is 'chatty'; there are: debug" in process.communicate()[0]
+        assert "LOG_LEVEL: 'chatty' isn't debug, info" in process.communicate()[0]
+
+
+def test_broken_settings_are_said_and_do_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "wgplugin.yaml").write_text("log-level: loud")
+    with plugin(tmp_path, RESOLVE_TIMEOUT="soon") as process:
+        wait_for(tmp_path / "socket")
+        assert Client(tmp_path / "socket").call("Plugin.Activate")[0] == 200
+        process.terminate()
+        output = process.communicate()[0]
+    assert "wgplugin.yaml:1:12: log-level: 'loud' isn't debug, info" in output
+    assert "RESOLVE_TIMEOUT: 'soon' isn't a number of seconds" in output
 
 
 def test_state_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from wgplugin.errors import PluginError
-from wgplugin.options import NetworkOptions, check_endpoint_options, network_options
+from wgplugin.options import NetworkOptions, endpoint_options, network_options
 
 GENERIC = "com.docker.network.generic"
 
@@ -13,7 +13,7 @@ GENERIC = "com.docker.network.generic"
 @pytest.mark.parametrize("name", ["mynet-1", "US.East_2", "a" * 64, "..", "=+."])
 def test_configuration_is_a_name(name: str) -> None:
     options = {GENERIC: {"wireguard-config": name}, "com.docker.network.enable_ipv6": False}
-    assert network_options(options) == NetworkOptions(configuration=name)
+    assert network_options(options) == NetworkOptions(configuration=name, tunnel={})
 
 
 @pytest.mark.parametrize(
@@ -41,11 +41,37 @@ def test_wrong_network_options_are_refused(options: Any, said: str) -> None:
     assert said in str(caught.value)
 
 
+def test_tunnel_options_are_kept_as_they_are_written() -> None:
+    given = {"wireguard-config": "a", "wireguard-sink": "off", "wireguard-bypass": "10.0.0.0/8"}
+    tunnel = network_options({GENERIC: given}).tunnel
+    assert tunnel == {"sink": "off", "bypass": "10.0.0.0/8"}
+
+
 def test_options_that_docker_adds_to_a_container_are_let_pass() -> None:
-    check_endpoint_options({"com.docker.network.portmap": [], "com.docker.network.x": 1})
-    check_endpoint_options(None)
+    options = endpoint_options({"com.docker.network.portmap": [], "com.docker.network.x": 1})
+    assert options == endpoint_options(None)
+    assert (options.addresses, options.tunnel) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.2", ["10.0.0.2/32"]),
+        ("10.0.0.2/24,fd00::2/64", ["10.0.0.2/24", "fd00::2/64"]),
+        ("10.0.0.2/24, fd00::2", ["10.0.0.2/24", "fd00::2/128"]),
+    ],
+)
+def test_container_may_have_an_address_of_its_own(text: str, expected: list[str]) -> None:
+    addresses = endpoint_options({"wireguard-address": text}).addresses
+    assert [str(address) for address in addresses] == expected
+
+
+@pytest.mark.parametrize("text", ["", "10.0.0.2/33", "x", "10.0.0.2,", "10.0.0.02", "fd00::2%lo"])
+def test_wrong_address_of_a_container_is_refused(text: str) -> None:
+    with pytest.raises(PluginError, match="wireguard-address is an IPv4 and an IPv6 address"):
+        endpoint_options({"wireguard-address": text})
 
 
 def test_unknown_option_of_a_container_is_refused() -> None:
-    with pytest.raises(PluginError, match="unknown option wireguard-adress"):
-        check_endpoint_options({"wireguard-adress": "10.0.0.2/32"})
+    with pytest.raises(PluginError, match="unknown option wireguard-adress; there are: wireguard"):
+        endpoint_options({"wireguard-adress": "10.0.0.2/32"})

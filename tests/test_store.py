@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from wgplugin.errors import StoreError
+from wgplugin.protocol import StaticRoute
 from wgplugin.store import Endpoint, Network, Store
 
-NETWORK = Network(id="n1", configuration="home")
-ENDPOINT = Endpoint(id="e1", network_id="n1", configuration="home", addresses=("10.0.0.2/32",))
+NETWORK = Network(id="n1", configuration="home", tunnel={"sink": "off"})
+ROUTE = StaticRoute(destination="10.0.0.0/8", route_type=1)
+ENDPOINT = Endpoint(id="e1", network_id="n1", configuration="home", routes=(ROUTE,))
 
 
 def files(folder: Path) -> list[str]:

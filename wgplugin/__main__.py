@@ -1,4 +1,4 @@
-"""The command line: ``python -m wgplugin serve``. Wiring only."""
+"""The command line: ``python -m wgplugin serve`` and ``check``. Wiring only."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wgplugin import __version__
+
+if TYPE_CHECKING:
+    from wgplugin.settings import Settings
 
 log = logging.getLogger("wgplugin")
 
 SOCKET = Path("/run/docker/plugins/wireguard.sock")
 CONFIG_DIR = Path("/etc/wireguard")
 STATE_DIR = Path("/var/lib/wgplugin")
-LOG_LEVELS = ("debug", "info", "warning", "error")
 
 # Docker reuses an idle connection however old; a server that closes one breaks the next call.
 KEEP_ALIVE = 365 * 24 * 3600
@@ -32,8 +35,17 @@ def main() -> int:
     serve_parser.add_argument("--socket", type=Path, default=SOCKET)
     serve_parser.add_argument("--config-dir", type=Path, default=CONFIG_DIR)
     serve_parser.add_argument("--state-dir", type=Path, default=STATE_DIR)
-    serve_parser.add_argument("--log-level", default=os.environ.get("LOG_LEVEL", "info"))
+    serve_parser.add_argument("--log-level", default=os.environ.get("LOG_LEVEL"))
+    serve_parser.add_argument("--resolve-timeout", default=os.environ.get("RESOLVE_TIMEOUT"))
+    about = "check configurations and wgplugin.yaml, and tell what a container will get"
+    check_parser = commands.add_parser("check", help=about, description=about)
+    check_parser.add_argument("--json", action="store_true", help="print one JSON document")
+    check_parser.add_argument("files", nargs="+", metavar="FILE")
     arguments = parser.parse_args()
+    if arguments.command == "check":
+        from wgplugin import check
+
+        return check.run(arguments.files, arguments.json)
     # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
     return serve(_listen(arguments.socket), arguments)
 
@@ -50,15 +62,6 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _set_up_log(level: str) -> None:
-    known = level.lower() in LOG_LEVELS
-    logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s")
-    # Only our own loggers follow the setting: libraries at debug level write keys out.
-    logging.getLogger("wgplugin").setLevel(level.upper() if known else logging.INFO)
-    if not known:
-        log.warning("LOG_LEVEL is %r; there are: %s", level, ", ".join(LOG_LEVELS))
-
-
 def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM; return the exit status."""
     import uvicorn
@@ -71,13 +74,20 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     from wgplugin.resolver import Resolver
     from wgplugin.store import Store
 
-    _set_up_log(arguments.log_level)
+    logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s")
+    own = _own_settings(arguments)
+    log.setLevel(own.log_level.upper())
     try:
         store = Store(arguments.state_dir)
     except PluginError as error:
         log.error("%s", error)
         return 1
-    driver = Driver(ConfigFolder(arguments.config_dir), store, KernelBackend(), Resolver())
+    folder = ConfigFolder(arguments.config_dir, own)
+    driver = Driver(folder, store, KernelBackend(), Resolver())
+    try:
+        driver.settings()
+    except PluginError as error:
+        log.error("%s", error)
     config = uvicorn.Config(
         create_app(driver),
         loop="asyncio",
@@ -91,6 +101,21 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     )
     uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _own_settings(arguments: argparse.Namespace) -> Settings:
+    """Return the settings of the command line and the environment, without those that are wrong."""
+    from wgplugin.errors import PluginError
+    from wgplugin.settings import Settings
+
+    settings = Settings()
+    given = {"log-level": arguments.log_level, "resolve-timeout": arguments.resolve_timeout}
+    for name, text in given.items():
+        try:
+            settings = settings.override({name: text} if text else {})
+        except PluginError as error:
+            log.warning("%s", error)
+    return settings
 
 
 if __name__ == "__main__":

@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
+from typing import Any
 from weakref import WeakValueDictionary
 
-from wgplugin import protocol
+from wgplugin import dns, protocol
+from wgplugin.addresses import check_subnets, choose
 from wgplugin.config import InterfaceConfig, PeerEndpoint
 from wgplugin.errors import BackendError, PluginError
 from wgplugin.folder import ConfigFolder
-from wgplugin.options import check_endpoint_options, network_options
+from wgplugin.options import endpoint_options, network_options
 from wgplugin.resolver import Resolver
+from wgplugin.routes import sink_address
+from wgplugin.settings import Settings, TunnelSettings
 from wgplugin.store import Endpoint, Network, Store
 from wgplugin.translation import (
-    check_addresses,
+    attachment,
+    check_tunnel,
     device_config,
     endpoint_interface,
-    static_routes,
+    needs_sink_address,
     tunnel_mtu,
+    warnings,
 )
 from wgplugin.wireguard import Backend, SocketAddress
 
@@ -59,6 +65,17 @@ class Driver:
     def _lock(self, record_id: str) -> asyncio.Lock:
         return self._locks.setdefault(record_id, asyncio.Lock())
 
+    def settings(self) -> Settings:
+        """Read the settings as they are now, and put their log level into force.
+
+        Raises:
+            ConfigError: wgplugin.yaml can't be used; what was in force stays so.
+        """
+        settings = self._folder.settings()
+        # Only our own loggers follow the setting: libraries at debug level write keys out.
+        logging.getLogger("wgplugin").setLevel(settings.log_level.upper())
+        return settings
+
     async def activate(self, request: protocol.Empty) -> protocol.ActivateResponse:
         """Say what the plugin implements."""
         return protocol.ActivateResponse()
@@ -76,11 +93,17 @@ class Driver:
     async def create_network(self, request: protocol.CreateNetworkRequest) -> protocol.Empty:
         """Check the network's options and its configuration, and remember the network."""
         async with self._lock(request.network_id):
-            name = network_options(request.options).configuration
+            options = network_options(request.options)
+            name = options.configuration
+            config = self._folder.load(name)
+            check_tunnel(self._tunnel(name, options.tunnel))
             pools = [*(request.ipv4_data or ()), *(request.ipv6_data or ())]
-            assigned = any(pool.address_space != "null" for pool in pools)
-            check_addresses(name, self._folder.load(name), assigned)
-            await self._store.networks.put(Network(id=request.network_id, configuration=name))
+            subnets = [pool.pool for pool in pools if pool.address_space != "null"]
+            check_subnets(f"{name}.conf", config.addresses, subnets)
+            network = Network(id=request.network_id, configuration=name, tunnel=options.tunnel)
+            await self._store.networks.put(network)
+            for warning in warnings(f"{name}.conf", config, subnets):
+                log.warning("%s", warning)
         log.info("network %.12s created with configuration %s", request.network_id, name)
         return protocol.Empty()
 
@@ -97,30 +120,38 @@ class Driver:
     async def create_endpoint(
         self, request: protocol.CreateEndpointRequest
     ) -> protocol.CreateEndpointResponse:
-        """Claim the network's configuration for a container, and answer its addresses.
+        """Claim the network's configuration for a container, and decide what Docker sets in it.
 
-        The addresses are the configuration's, or those that Docker's IPAM assigned.
+        The answer has the addresses that Docker didn't assign.
         """
         async with self._lock(request.endpoint_id):
-            check_endpoint_options(request.options)
-            assigned = request.interface or protocol.EndpointInterface()
-            if assigned.mac_address:
+            options = endpoint_options(request.options)
+            interface = request.interface or protocol.EndpointInterface()
+            if interface.mac_address:
                 raise PluginError("a WireGuard device has no MAC address; leave out --mac-address")
             network = self._network(request.network_id)
             name = network.configuration
             config = self._folder.load(name)
-            given = [text for text in (assigned.address, assigned.address_ipv6) if text]
-            check_addresses(name, config, bool(given))
+            tunnel = self._tunnel(name, network.tunnel, options.tunnel)
+            check_tunnel(tunnel)
+            _check_dns(name, config, request.options, tunnel)
+            assigned = [text for text in (interface.address, interface.address_ipv6) if text]
+            addresses = choose(f"{name}.conf", options.addresses or config.addresses, assigned)
+            if needs_sink_address(config, addresses, tunnel):
+                addresses += (sink_address(request.endpoint_id),)
             self._check_free(name, request.endpoint_id)
+            static_routes, gateways = attachment(config, addresses, tunnel)
             endpoint = Endpoint(
                 id=request.endpoint_id,
                 network_id=network.id,
                 configuration=name,
-                addresses=tuple(given or map(str, config.addresses)),
+                routes=static_routes,
+                gateways=gateways,
             )
             await self._store.endpoints.put(endpoint)
-        answer = protocol.EndpointInterface() if given else endpoint_interface(config)
-        return protocol.CreateEndpointResponse(interface=answer)
+        return protocol.CreateEndpointResponse(
+            interface=endpoint_interface(addresses[len(assigned) :])
+        )
 
     async def join(self, request: protocol.JoinRequest) -> protocol.JoinResponse:
         """Make the device of an endpoint and tell Docker how to put it into the container."""
@@ -130,7 +161,7 @@ class Driver:
                 raise PluginError("the container's endpoint is unknown; start the container again")
             name = endpoint.configuration
             config = self._folder.load(name)
-            endpoints = await self._resolve(config)
+            endpoints = await self._resolve(config, self.settings().resolve_timeout)
             ifname = device_name(endpoint.id)
             try:
                 mtu = config.mtu or await self._mtu(endpoints.values())
@@ -143,7 +174,9 @@ class Driver:
         log.info("endpoint %.12s joins with configuration %s: %s", endpoint.id, name, ifname)
         return protocol.JoinResponse(
             interface_name=protocol.InterfaceName(src_name=ifname, dst_prefix=CONTAINER_PREFIX),
-            static_routes=static_routes(config, endpoint.addresses),
+            gateway=next((text for text in endpoint.gateways if ":" not in text), ""),
+            gateway_ipv6=next((text for text in endpoint.gateways if ":" in text), ""),
+            static_routes=endpoint.routes,
         )
 
     async def leave(self, request: protocol.EndpointRequest) -> protocol.Empty:
@@ -182,6 +215,12 @@ class Driver:
             )
         return network
 
+    def _tunnel(self, configuration: str, *options: Mapping[str, str]) -> TunnelSettings:
+        tunnel = self.settings().tunnel(configuration)
+        for texts in options:
+            tunnel = tunnel.override(texts)
+        return tunnel
+
     def _check_free(self, configuration: str, endpoint_id: str) -> None:
         holder = self._store.holder(configuration)
         if holder is not None and holder.id != endpoint_id:
@@ -200,11 +239,25 @@ class Driver:
         await self._backend.delete(device_name(endpoint_id))
         await self._store.endpoints.remove(endpoint_id)
 
-    async def _resolve(self, config: InterfaceConfig) -> dict[PeerEndpoint, SocketAddress]:
+    async def _resolve(
+        self, config: InterfaceConfig, bound: float
+    ) -> dict[PeerEndpoint, SocketAddress]:
         endpoints = list({peer.endpoint for peer in config.peers if peer.endpoint})
-        addresses = await asyncio.gather(*map(self._resolver.resolve, endpoints))
+        addresses = await asyncio.gather(
+            *(self._resolver.resolve(endpoint, bound) for endpoint in endpoints)
+        )
         return dict(zip(endpoints, addresses, strict=True))
 
     async def _mtu(self, addresses: Iterable[SocketAddress]) -> int:
         ways = [await self._backend.path_mtu(address.host) for address in addresses]
         return tunnel_mtu(mtu for mtu in ways if mtu)
+
+
+def _check_dns(
+    name: str, config: InterfaceConfig, options: Mapping[str, Any] | None, tunnel: TunnelSettings
+) -> None:
+    advice = dns.advice(f"{name}.conf", config.dns, options)
+    if advice and tunnel.dns == "require":
+        raise PluginError(advice)
+    if advice and tunnel.dns == "warn":
+        log.warning("%s", advice)

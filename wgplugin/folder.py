@@ -1,22 +1,28 @@
-"""The configuration folder: WireGuard's .conf files, as the user keeps them."""
+"""The configuration folder: WireGuard's .conf files and wgplugin.yaml, as the user keeps them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from wgplugin import config
+from wgplugin import config, settings_file
 from wgplugin.errors import ConfigError
+from wgplugin.settings import Settings
 
 MAX_SIZE = 1024 * 1024
+MAX_SETTINGS_SIZE = 64 * 1024
 
 
 class ConfigFolder:
     """Reads configurations by name; the files belong to the user and are never written."""
 
-    def __init__(self, path: Path) -> None:
-        """Serve this folder, which may be empty, or change, at any time."""
+    def __init__(self, path: Path, base: Settings | None = None) -> None:
+        """Serve this folder, which may be empty, or change, at any time.
+
+        ``base`` has the settings where wgplugin.yaml has none; None for those built in.
+        """
         self._path = path
+        self._base = base or Settings()
 
     def load(self, name: str) -> config.InterfaceConfig:
         """Read and parse NAME.conf, as it is now.
@@ -26,24 +32,27 @@ class ConfigFolder:
         """
         file_name = f"{name}.conf"
         try:
-            return config.parse(self._read(file_name), file_name)
+            return config.parse(self._read(file_name, MAX_SIZE), file_name)
         except FileNotFoundError:
             raise ConfigError(file_name, message=self._missing()) from None
-        except OSError as error:
-            raise ConfigError(file_name, message=f"can't be read: {error.strerror}") from None
 
-    def _read(self, file_name: str) -> bytes:
+    def settings(self) -> Settings:
+        """Read and parse wgplugin.yaml, as it is now; it needn't be there.
+
+        Raises:
+            ConfigError: it can't be read, or isn't right.
+        """
+        name = settings_file.NAME
+        try:
+            return settings_file.parse(self._read(name, MAX_SETTINGS_SIZE), name, self._base)
+        except FileNotFoundError:
+            return self._base
+
+    def _read(self, file_name: str, max_size: int) -> bytes:
         path = _resolved(self._path / file_name)
         if not path.is_relative_to(_resolved(self._path)):
             raise ConfigError(file_name, message="is a link that leads out of the folder")
-        if path.exists() and not path.is_file():
-            raise ConfigError(file_name, message="isn't a file")
-        # Without O_NONBLOCK, a FIFO put there this moment would block here for ever.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            data = file.read(MAX_SIZE + 1)
-        if len(data) > MAX_SIZE:
-            raise ConfigError(file_name, message=f"is larger than {MAX_SIZE} bytes")
-        return data
+        return read_file(path, file_name, max_size)
 
     def _missing(self) -> str:
         try:
@@ -56,6 +65,28 @@ class ConfigFolder:
                 "docker plugin set PLUGIN config.source=DIR"
             )
         return f"no such file in the configuration folder, which has: {', '.join(names[:20])}"
+
+
+def read_file(path: Path, name: str, max_size: int) -> bytes:
+    """Return the content of a file that may turn out to be anything; ``name`` is for messages.
+
+    Raises:
+        FileNotFoundError: it isn't there.
+        ConfigError: it can't be read, is no file, or is larger than ``max_size`` bytes.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(name, message="isn't a file")
+        # Without O_NONBLOCK, a FIFO put there this moment would block here for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            data = file.read(max_size + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(name, message=f"can't be read: {error.strerror}") from None
+    if len(data) > max_size:
+        raise ConfigError(name, message=f"is larger than {max_size} bytes")
+    return data
 
 
 def _resolved(path: Path) -> Path:

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from wgplugin.errors import PluginError
 from wgplugin.protocol import GENERIC_OPTIONS
+from wgplugin.routes import Interface
+from wgplugin.settings import CONFIGURATION_NAME, OPTION_PREFIX, TUNNEL
+from wgplugin.values import BadValueError, interface_address
 
 CONFIGURATION = "wireguard-config"
-NETWORK_OPTIONS = (CONFIGURATION,)
-ENDPOINT_OPTIONS: tuple[str, ...] = ()
-
-_NAME = re.compile(r"[A-Za-z0-9_=+.-]{1,64}")
+ADDRESS = "wireguard-address"
+# How the tunnel is made: for a network, or for one container.
+TUNNEL_OPTIONS = tuple(OPTION_PREFIX + name for name in TUNNEL)
+NETWORK_OPTIONS = (CONFIGURATION, *TUNNEL_OPTIONS)
+ENDPOINT_OPTIONS = (ADDRESS, *TUNNEL_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """What a network was made with; ``configuration`` names a file, without its ``.conf``."""
+    """What a network was made with.
+
+    ``configuration`` names a file, without its ``.conf``; ``tunnel`` has the texts of the tunnel's
+    options, by name without ``wireguard-``.
+    """
 
     configuration: str
+    tunnel: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOptions:
+    """What a container was attached with; ``addresses`` take the place of the file's."""
+
+    addresses: tuple[Interface, ...]
+    tunnel: dict[str, str]
 
 
 def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
@@ -40,28 +56,45 @@ def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
             f"the network needs a configuration: --opt {CONFIGURATION}=NAME, "
             "for NAME.conf in the configuration folder"
         )
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not CONFIGURATION_NAME.fullmatch(name):
         raise PluginError(
             f"{CONFIGURATION} is the name of a file in the configuration folder, not a path: "
             "up to 64 letters, digits and _ = + . -"
         )
     if name.endswith(".conf"):
         raise PluginError(f"{CONFIGURATION} is a name without .conf: {name.removesuffix('.conf')}")
-    return NetworkOptions(configuration=name)
+    return NetworkOptions(configuration=name, tunnel=_tunnel(given))
 
 
-def check_endpoint_options(options: Mapping[str, Any] | None) -> None:
-    """Look at the options of a CreateEndpoint request, among which Docker puts its own.
+def endpoint_options(options: Mapping[str, Any] | None) -> EndpointOptions:
+    """Read the options of a CreateEndpoint request, among which Docker puts its own.
 
     Raises:
-        PluginError: a ``--driver-opt`` is unknown.
+        PluginError: a ``--driver-opt`` is unknown, or has a value that can't be.
     """
-    own = (key for key in options or {} if not key.startswith("com.docker."))
-    _refuse_unknown(own, ENDPOINT_OPTIONS)
+    given = {k: v for k, v in (options or {}).items() if not k.startswith("com.docker.")}
+    _refuse_unknown(given, ENDPOINT_OPTIONS)
+    return EndpointOptions(addresses=_addresses(given.get(ADDRESS)), tunnel=_tunnel(given))
+
+
+def _addresses(value: object) -> tuple[Interface, ...]:
+    if value is None:
+        return ()
+    try:
+        return tuple(interface_address(text.strip()) for text in str(value).split(","))
+    except BadValueError:
+        raise PluginError(
+            f"{ADDRESS} is an IPv4 and an IPv6 address, or one of them: 10.0.0.2/32,fd00::2/128"
+        ) from None
+
+
+def _tunnel(given: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        key.removeprefix(OPTION_PREFIX): str(given[key]) for key in TUNNEL_OPTIONS if key in given
+    }
 
 
 def _refuse_unknown(given: Iterable[str], known: tuple[str, ...]) -> None:
     unknown = sorted(set(given) - set(known))
     if unknown:
-        choice = f"there are: {', '.join(known)}" if known else "a container has none"
-        raise PluginError(f"unknown option {', '.join(unknown)}; {choice}")
+        raise PluginError(f"unknown option {', '.join(unknown)}; there are: {', '.join(known)}")

@@ -169,7 +169,9 @@ class JoinResponse(Message, frozen=True):
     """
 
     interface_name: InterfaceName
-    static_routes: tuple[StaticRoute, ...]
+    gateway: str = ""
+    gateway_ipv6: str = ""
+    static_routes: tuple[StaticRoute, ...] = ()
     disable_gateway_service: Literal[True] = True
 
 

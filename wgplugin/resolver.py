@@ -9,9 +9,9 @@ from ipaddress import ip_address
 
 from wgplugin.config import PeerEndpoint
 from wgplugin.errors import PluginError
+from wgplugin.hints import shown
 from wgplugin.wireguard import SocketAddress
 
-BOUND = 10.0
 FIRST_PAUSE = 0.5
 
 _TRANSIENT = (socket.EAI_AGAIN, socket.EAI_SYSTEM)
@@ -24,15 +24,14 @@ class Resolver:
     delays nothing else.
     """
 
-    def __init__(self, bound: float = BOUND) -> None:
-        """Give up on a name after ``bound`` seconds."""
-        self._bound = bound
+    def __init__(self) -> None:
         self._workers = ThreadPoolExecutor(thread_name_prefix="resolver")
 
-    async def resolve(self, endpoint: PeerEndpoint) -> SocketAddress:
+    async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
         """Return the first address of the endpoint; a literal one needs no look-up.
 
-        A resolver's temporary failure is tried again, with growing pauses, until the bound.
+        A resolver's temporary failure is tried again, with growing pauses, until ``bound`` seconds
+        are over.
 
         Raises:
             PluginError: there is no such host, or no answer within the bound.
@@ -41,7 +40,7 @@ class Resolver:
         pause = FIRST_PAUSE
         answer = "no answer"
         try:
-            async with asyncio.timeout(self._bound):
+            async with asyncio.timeout(bound):
                 while True:
                     try:
                         return await loop.run_in_executor(self._workers, _getaddrinfo, endpoint)
@@ -52,9 +51,11 @@ class Resolver:
                     await asyncio.sleep(pause)
                     pause *= 2
         except TimeoutError:
-            answer += f" (waited {self._bound:g} s)"
+            answer += f" (waited {bound:g} s)"
+        # Keys have no dots; a word without one might be a piece of a key in the wrong place.
+        host = endpoint.host if "." in endpoint.host else shown(endpoint.host)
         raise PluginError(
-            f"the endpoint {endpoint.host} can't be resolved: {answer}; "
+            f"the endpoint {host} can't be resolved: {answer}; "
             "check the name, and the DNS of this host"
         )
 

@@ -1,12 +1,13 @@
 """From AllowedIPs to the routes that Docker sets in the container. Pure.
 
-What Docker does with a route differs by release and form; the choices below are the ones that
-put exactly the AllowedIPs into the tunnel on all of them.
+What Docker does with a route differs by release and by form; the choices below are the ones that
+put the AllowedIPs into the tunnel, and nothing past it, on all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -15,12 +16,15 @@ from ipaddress import (
     IPv6Address,
     IPv6Interface,
     IPv6Network,
+    collapse_addresses,
     ip_network,
 )
 
 Network = IPv4Network | IPv6Network
 Interface = IPv4Interface | IPv6Interface
 Address = IPv4Address | IPv6Address
+
+EVERYTHING: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
 
 # WireGuard has no neighbours, so any on-link address serves as a next hop.
 NEXT_HOPS: dict[int, Address] = {4: IPv4Address("169.254.1.1"), 6: IPv6Address("fe80::99")}
@@ -34,28 +38,83 @@ class Route:
     next_hop: Address | None = None
 
 
-def plan(addresses: Iterable[Interface], allowed_ips: Iterable[Network]) -> tuple[Route, ...]:
-    """Return the routes for a container with these addresses and these peers' AllowedIPs.
+def full_families(allowed_ips: Iterable[Network]) -> set[int]:
+    """Return the families (4, 6) of which all addresses are allowed, as one prefix or several."""
+    allowed = tuple(allowed_ips)
+    ipv4 = [net for net in allowed if isinstance(net, IPv4Network)]
+    ipv6 = [net for net in allowed if isinstance(net, IPv6Network)]
+    collapsed: list[Network] = [*collapse_addresses(ipv4), *collapse_addresses(ipv6)]
+    return {net.version for net in collapsed if net.prefixlen == 0}
+
+
+def sink(allowed_ips: Iterable[Network]) -> tuple[Network, ...]:
+    """Return what to route besides, so that a full tunnel in one family is one in both.
+
+    What no peer allows is refused by WireGuard at once, so in the other family the device is a
+    sink: an ordinary network beside the tunnel is no way out.
+    """
+    return tuple(EVERYTHING.values()) if full_families(allowed_ips) else ()
+
+
+def sink_address(endpoint_id: str) -> IPv6Interface:
+    """Return a made-up unique local address (RFC 4193), always the same for an endpoint.
+
+    Docker disables IPv6 on a device without such an address, and then no route of it can be set.
+    """
+    digest = hashlib.sha256(endpoint_id.encode()).digest()
+    return IPv6Interface((b"\xfd" + digest[:15], 128))
+
+
+def plan(
+    addresses: Iterable[Interface], wanted: Iterable[Network], bypass: Iterable[Network] = ()
+) -> tuple[Route, ...]:
+    """Return the routes of a container with these addresses to the wanted prefixes.
 
     A prefix that starts at 0.0.0.0 or :: goes by a next hop: Docker 28 silently drops the on-link
     form of it, whatever its length, and hands a default route to another network whose name sorts
     first (moby, libnetwork/osl/interface_linux.go). A default route is given as its two halves,
-    which are longer than any other network's default and so win. Prefixes of a family in which the
-    container has no address are left out, as Docker disables that family on the device; so is the
-    subnet of an address, which the kernel adds by itself and Docker would fail to add again.
+    which are longer than any other network's default and so win.
+
+    Prefixes in ``bypass`` are taken out. So are those of IPv6 for a container without an IPv6
+    address, as Docker disables IPv6 on the device, and the subnet of an address, which the kernel
+    routes by itself and Docker would fail to route again.
     """
     addresses = tuple(addresses)
-    families = {address.version for address in addresses}
     connected = {address.network for address in addresses}
-    wanted = [net for net in allowed_ips if net.version in families and net not in connected]
-    routes = [route for net in wanted for route in _routes_to(net)]
-    hops = {route.next_hop for route in routes if route.next_hop}
-    on_link = [Route(net) for net in map(ip_network, sorted(hops, key=str)) if net not in connected]
-    return tuple(dict.fromkeys([*on_link, *routes]))
+    usable = {4, *(address.version for address in addresses)}
+    taken_out = tuple(bypass)
+    hops: dict[Network, Address | None] = {}
+    for net in wanted:
+        if net.version in usable:
+            for part, hop in _parts(net, taken_out):
+                hops[part] = hops.get(part) or hop
+    routes = [Route(part, hop) for part, hop in hops.items() if part not in connected]
+    used = {route.next_hop for route in routes if route.next_hop}
+    return tuple(dict.fromkeys([*on_link(used), *routes]))
 
 
-def _routes_to(net: Network) -> list[Route]:
-    if int(net.network_address):
-        return [Route(net)]
-    parts = net.subnets() if net.prefixlen == 0 else [net]
-    return [Route(part, NEXT_HOPS[net.version]) for part in parts]
+def on_link(hops: Iterable[Address]) -> list[Route]:
+    """Return the routes that make next hops, or gateways, reachable."""
+    return [Route(ip_network(hop)) for hop in sorted(hops, key=str)]
+
+
+def _parts(net: Network, bypass: tuple[Network, ...]) -> Iterator[tuple[Network, Address | None]]:
+    halves: tuple[Network, ...] = tuple(net.subnets()) if net.prefixlen == 0 else (net,)
+    for part in (part for half in halves for part in _without(half, bypass)):
+        by_hop = net.prefixlen == 0 or int(part.network_address) == 0
+        yield part, NEXT_HOPS[net.version] if by_hop else None
+
+
+def _without(net: Network, bypass: tuple[Network, ...]) -> list[Network]:
+    parts = [net]
+    for hole in bypass:
+        parts = [rest for part in parts for rest in _exclude(part, hole)]
+    return sorted(parts, key=lambda part: int(part.network_address))
+
+
+def _exclude(net: Network, hole: Network) -> list[Network]:
+    if not net.overlaps(hole):
+        return [net]
+    if net.prefixlen >= hole.prefixlen:
+        return []
+    return list(net.address_exclude(hole))  # type: ignore[arg-type]

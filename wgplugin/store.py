@@ -16,7 +16,7 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from wgplugin.errors import StoreError
-from wgplugin.protocol import Id
+from wgplugin.protocol import Id, StaticRoute
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +29,23 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Network(Record, frozen=True, kw_only=True):
-    """A Docker network and the configuration that its containers use."""
+    """A Docker network: the configuration that its containers use, and the tunnel's options."""
 
     configuration: str
+    tunnel: dict[str, str] = {}
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
-    """A container's attachment; ``addresses`` are those of its device, in CIDR form."""
+    """A container's attachment, with what Docker is to set in it.
+
+    ``routes`` and ``gateways`` are decided when the endpoint is created, as that call alone has
+    the container's options.
+    """
 
     network_id: Id
     configuration: str
-    addresses: tuple[str, ...]
+    routes: tuple[StaticRoute, ...] = ()
+    gateways: tuple[str, ...] = ()
 
 
 R = TypeVar("R", bound=Record)

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_interface
 
 from wgplugin import protocol, routes
 from wgplugin.config import InterfaceConfig, PeerEndpoint
 from wgplugin.errors import PluginError
+from wgplugin.routes import Interface, Network
+from wgplugin.settings import TunnelSettings
 from wgplugin.wireguard import DeviceConfig, PeerConfig, SocketAddress
 
 DEFAULT_MTU = 1500
 OVERHEAD = 80
-
-
-def check_addresses(name: str, config: InterfaceConfig, docker_assigns: bool) -> None:
-    """See that a container gets its addresses from the file or from Docker, and can have them.
-
-    Raises:
-        PluginError: from both, from neither, or more than Docker sets.
-    """
-    if config.addresses and docker_assigns:
-        raise PluginError(
-            f"{name}.conf has an Address, and Docker's IPAM would assign another; "
-            "create the network with --ipam-driver null, or take Address out of the file"
-        )
-    if not config.addresses and not docker_assigns:
-        raise PluginError(
-            f"{name}.conf has no Address, and --ipam-driver null assigns none; "
-            "add an Address, or create the network without --ipam-driver null"
-        )
-    for version in (4, 6):
-        count = sum(address.version == version for address in config.addresses)
-        if count > 1:
-            raise PluginError(
-                f"{name}.conf has {count} IPv{version} addresses, and Docker sets one; "
-                "leave one of them"
-            )
 
 
 def device_config(
@@ -68,22 +44,80 @@ def tunnel_mtu(path_mtus: Iterable[int]) -> int:
     return min(path_mtus, default=DEFAULT_MTU) - OVERHEAD
 
 
-def endpoint_interface(config: InterfaceConfig) -> protocol.EndpointInterface:
-    """Return the addresses of the file as Docker's protocol has them."""
-    by_version = {address.version: str(address) for address in config.addresses}
+def endpoint_interface(addresses: Iterable[Interface]) -> protocol.EndpointInterface:
+    """Return addresses, at most one of each family, as Docker's protocol has them."""
+    by_version = {address.version: str(address) for address in addresses}
     return protocol.EndpointInterface(
         address=by_version.get(4, ""), address_ipv6=by_version.get(6, "")
     )
 
 
-def static_routes(
-    config: InterfaceConfig, addresses: Iterable[str]
-) -> tuple[protocol.StaticRoute, ...]:
-    """Return the routes for a container that has these addresses, in CIDR form."""
+def check_tunnel(tunnel: TunnelSettings) -> None:
+    """See that the settings of a tunnel go together.
+
+    Raises:
+        PluginError: they don't.
+    """
+    if tunnel.bypass and tunnel.default == "gateway":
+        raise PluginError(
+            "wireguard-bypass takes prefixes out of the tunnel's own routes, and with "
+            "wireguard-default=gateway it has none; leave out one of them"
+        )
+
+
+def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[str]) -> tuple[str, ...]:
+    """Return what a user should know of a configuration that is accepted.
+
+    ``subnets`` are those of the network, in CIDR form, from which Docker assigns addresses.
+    """
+    said = [f"{file_name}:{fault.line}:{fault.column}: {fault}" for fault in config.warnings]
+    has_ipv6 = any(":" in text for text in (*map(str, config.addresses), *subnets))
+    if 6 in routes.full_families(_allowed_ips(config)) and not has_ipv6:
+        said.append(
+            f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: what the container sends by "
+            "IPv6 goes into the tunnel, from a made-up address, and stays unanswered"
+        )
+    return tuple(said)
+
+
+def needs_sink_address(
+    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+) -> bool:
+    """Tell whether a container needs a made-up IPv6 address, to have an IPv6 route at all."""
+    has_ipv6 = any(address.version == 6 for address in addresses)
+    return not has_ipv6 and any(net.version == 6 for net in _sunk(config, tunnel))
+
+
+def attachment(
+    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+) -> tuple[tuple[protocol.StaticRoute, ...], tuple[str, ...]]:
+    """Return the static routes and the gateways of a container that has these addresses."""
     if not config.routes:
+        return (), ()
+    addresses = tuple(addresses)
+    if tunnel.default == "gateway":
+        families: set[int] = {address.version for address in addresses}
+        allowed = _allowed_ips(config)
+        gateways = {routes.NEXT_HOPS[net.version] for net in allowed if _is_default(net, families)}
+        rest = [net for net in allowed if net.prefixlen]
+        planned = (*routes.on_link(gateways), *routes.plan(addresses, rest))
+        return tuple(map(_static_route, dict.fromkeys(planned))), tuple(map(str, gateways))
+    wanted = (*_allowed_ips(config), *_sunk(config, tunnel))
+    return tuple(map(_static_route, routes.plan(addresses, wanted, tunnel.bypass))), ()
+
+
+def _sunk(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Network, ...]:
+    if not config.routes or not tunnel.sink or tunnel.default == "gateway":
         return ()
-    allowed_ips = [net for peer in config.peers for net in peer.allowed_ips]
-    return tuple(map(_static_route, routes.plan(map(ip_interface, addresses), allowed_ips)))
+    return routes.sink(_allowed_ips(config))
+
+
+def _allowed_ips(config: InterfaceConfig) -> list[Network]:
+    return [net for peer in config.peers for net in peer.allowed_ips]
+
+
+def _is_default(net: Network, families: set[int]) -> bool:
+    return net.prefixlen == 0 and net.version in families
 
 
 def _static_route(route: routes.Route) -> protocol.StaticRoute:
