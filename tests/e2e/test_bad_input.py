@@ -32,6 +32,24 @@ def test_wrong_file_is_refused_when_the_network_is_created(
     assert KEY[:-2] not in output
 
 
+FIVE_MISTAKES = """[Interface]
+PrivatKey = x
+Address = 10.0.0.2/33
+; comment
+[Peer]
+PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=
+AllowedIPs = 10.0.0.0/33
+Endpoint = vpn.example.com
+"""
+
+
+def test_every_mistake_of_a_file_is_told_with_its_place(configurations: Configurations) -> None:
+    configurations.write("wrong", FIVE_MISTAKES)
+    output = refused(*create_network("wrong", "wrong"))
+    for place in ("2:1", "3:20", "4:1", "7:23", "8:12"):
+        assert f"wrong.conf:{place}: " in output
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
