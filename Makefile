@@ -14,9 +14,14 @@ LAB := python3 -m tests.lab
 RELEASES := 20.10 26.1 28.5
 DOCKER_ANSWERS := docker info >/dev/null 2>&1
 
+# install PACKAGE, or say that it is missing; need COMMAND, which is in PACKAGE.
+install = if [ "$(INSTALL)" = yes ]; then apt-get update -qq && apt-get install -qq -y $(1); \
+	else echo "missing: apt-get install $(1), or run again with INSTALL=yes"; exit 1; fi
+need = command -v $(1) >/dev/null || { $(call install,$(2)); }
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check test-host rootfs plugin install uninstall lock clean docker
+.PHONY: help demo test $(addprefix test-,$(RELEASES)) check test-host rootfs plugin install uninstall lock clean docker tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -27,9 +32,15 @@ help: ## list the targets
 demo: ## show two containers talking through WireGuard (by itself in the lab, if need be)
 	@demo/run.sh
 
-test: check rootfs ## all tests: the quick ones, then real Docker and WireGuard in the lab
-	@for release in $(RELEASES); do \
-		$(LAB) run --docker $$release --env DOCKER_TESTS=yes -- python3 -m pytest tests/e2e || exit; done
+test: tools check rootfs ## all tests: the quick ones, then real Docker and WireGuard in the lab
+	@$(LAB) prepare $(addprefix --docker ,$(RELEASES))
+	@echo "testing on Docker $(RELEASES), all at once; each shows its output when it is done"
+	@$(MAKE) --jobs --keep-going --output-sync=target --no-print-directory \
+		$(addprefix test-,$(RELEASES))
+
+$(addprefix test-,$(RELEASES)): test-%: rootfs
+	@$(LAB) run --docker $* --env DOCKER_TESTS=yes -- \
+		python3 -m pytest -p no:cacheprovider tests/e2e
 
 check: $(VENV) ## ruff, mypy and the quick tests
 	.venv/bin/ruff check
@@ -75,15 +86,16 @@ lock: ## renew requirements.lock and requirements-dev.lock (needs uv)
 clean: ## remove what was built here (not the lab's cache: python3 -m tests.lab clean)
 	rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
+tools:
+	@$(call need,wg,wireguard-tools)
+	@$(call need,ip,iproute2)
+
 docker:
 	@$(DOCKER_ANSWERS) || { echo "No Docker daemon answers: is it running, and may you use it?"; \
 		exit 1; }
 
 $(VENV): requirements-dev.lock
-	@python3 -c 'import ensurepip' 2>/dev/null || { \
-		if [ "$(INSTALL)" = yes ]; then apt-get update -qq && apt-get install -qq -y python3-venv; \
-		else echo "Python's venv is missing: apt-get install python3-venv," \
-			"or run again with INSTALL=yes"; exit 1; fi; }
+	@python3 -c 'import ensurepip' 2>/dev/null || { $(call install,python3-venv); }
 	python3 -m venv .venv
 	$(PYTHON) -m pip --quiet install --require-hashes -r requirements-dev.lock
 	@touch $@
