@@ -29,9 +29,9 @@ class MemoryBackend:
         await self._obey("delete")
         self.devices.pop(ifname, None)
 
-    async def path_mtu(self, host: IPv4Address | IPv6Address) -> int | None:
+    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         await self._obey("path_mtu")
-        return self.path_mtus.get(str(host))
+        return self.path_mtus.get(str(host) if host else "default")
 
     async def _obey(self, method: str) -> None:
         if method in self.failing:

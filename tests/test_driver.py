@@ -127,7 +127,8 @@ def test_device_is_what_the_file_says(host: Host) -> None:
         ({}, 1420),
         ({"192.0.2.1": 1500}, 1420),
         ({"192.0.2.1": 1500, "192.0.2.2": 1400}, 1320),
-        ({"192.0.2.2": 9000}, 8920),
+        ({"192.0.2.2": 9000, "default": 1400}, 8920),
+        ({"default": 1400}, 1320),
     ],
 )
 def test_mtu_follows_the_narrowest_way_to_a_peer(

@@ -250,7 +250,8 @@ class Driver:
 
     async def _mtu(self, addresses: Iterable[SocketAddress]) -> int:
         ways = [await self._backend.path_mtu(address.host) for address in addresses]
-        return tunnel_mtu(mtu for mtu in ways if mtu)
+        known = [mtu for mtu in ways if mtu]
+        return tunnel_mtu(known or filter(None, [await self._backend.path_mtu(None)]))
 
 
 def _check_dns(

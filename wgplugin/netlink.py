@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from wgplugin.errors import BackendError
 from wgplugin.wireguard import DeviceConfig
 
 WORKERS = 4
+MAIN_TABLE = 254
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,7 +58,7 @@ class KernelBackend:
         """Delete a device; see Backend."""
         await self._run(self._delete, ifname)
 
-    async def path_mtu(self, host: IPv4Address | IPv6Address) -> int | None:
+    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Ask the kernel's routes; see Backend."""
         return await self._run(self._path_mtu, host)
 
@@ -127,14 +129,18 @@ class KernelBackend:
                 if error.code != errno.ENODEV:
                     raise
 
-    def _path_mtu(self, host: IPv4Address | IPv6Address) -> int | None:
+    def _path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         try:
-            (route,) = self._links.route("get", dst=str(host))
-            (link,) = self._links.link("get", index=route.get("oif"))
+            if host is None:
+                routes = self._links.get_default_routes(socket.AF_INET, MAIN_TABLE)
+            else:
+                routes = self._links.route("get", dst=str(host))
+            for route in routes[:1]:
+                (link,) = self._links.link("get", index=route.get("oif"))
+                return int(route.get(("metrics", "mtu")) or link.get("mtu"))
         except NetlinkError:
-            return None
-        mtu: int = route.get(("metrics", "mtu")) or link.get("mtu")
-        return mtu
+            pass
+        return None
 
 
 class _DeviceMessage(genlmsg):  # type: ignore[misc]

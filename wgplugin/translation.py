@@ -40,7 +40,10 @@ def device_config(
 
 
 def tunnel_mtu(path_mtus: Iterable[int]) -> int:
-    """Return wg-quick's choice of MTU: the narrowest way to a peer, less WireGuard's overhead."""
+    """Return wg-quick's choice of MTU (linux.bash), less WireGuard's overhead.
+
+    ``path_mtus`` are those of the ways to the peers, or else of the default route.
+    """
     return min(path_mtus, default=DEFAULT_MTU) - OVERHEAD
 
 

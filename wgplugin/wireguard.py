@@ -103,5 +103,5 @@ class Backend(Protocol):
     async def delete(self, ifname: str) -> None:
         """Delete a device; there being none is success."""
 
-    async def path_mtu(self, host: IPv4Address | IPv6Address) -> int | None:
-        """Return the MTU in bytes of the way to a host; None where there is no way."""
+    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
+        """Return the MTU in bytes of the way to a host, or by default; None if there is no way."""
