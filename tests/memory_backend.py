@@ -29,6 +29,10 @@ class MemoryBackend:
         await self._obey("delete")
         self.devices.pop(ifname, None)
 
+    async def names(self) -> list[str]:
+        await self._obey("names")
+        return list(self.devices)
+
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         await self._obey("path_mtu")
         return self.path_mtus.get(str(host) if host else "default")

@@ -158,6 +158,16 @@ def test_network_and_endpoint_outlive_the_plugin(host: Host) -> None:
     assert list(host.store.endpoints) == []
 
 
+def test_start_deletes_the_devices_that_no_endpoint_has_and_no_others(host: Host) -> None:
+    kept = asyncio.run(host.attach("n1", "e1")).interface_name.src_name
+    foreign = {"wg0", "wgp0", "wgprovider", "wgp0123456789abcd"}
+    for name in (*foreign, device_name("e2"), device_name("e3")):
+        host.backend.devices[name] = (1420, None)
+    host.start()
+    asyncio.run(host.driver.sweep())
+    assert set(host.backend.devices) == {kept, *foreign}
+
+
 @pytest.mark.parametrize("method", ["create", "configure"])
 def test_failed_join_leaves_no_device(host: Host, method: str) -> None:
     host.backend.failing = {method}

@@ -64,6 +64,8 @@ def _listen(path: Path) -> socket.socket:
 
 def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM; return the exit status."""
+    import asyncio
+
     import uvicorn
 
     from wgplugin.app import create_app
@@ -85,6 +87,7 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     folder = ConfigFolder(arguments.config_dir, own)
     driver = Driver(folder, store, KernelBackend(), Resolver())
     try:
+        asyncio.run(driver.sweep())
         driver.settings()
     except PluginError as error:
         log.error("%s", error)

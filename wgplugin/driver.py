@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
@@ -34,6 +35,7 @@ from wgplugin.wireguard import Backend, SocketAddress
 log = logging.getLogger(__name__)
 
 DEVICE_PREFIX = "wgp"
+DEVICE_NAME = re.compile(rf"{DEVICE_PREFIX}[0-9a-f]{{12}}")
 CONTAINER_PREFIX = "wg"
 
 
@@ -75,6 +77,18 @@ class Driver:
         # Only our own loggers follow the setting: libraries at debug level write keys out.
         logging.getLogger("wgplugin").setLevel(settings.log_level.upper())
         return settings
+
+    async def sweep(self) -> None:
+        """Delete the devices that nobody will ask for any more; to be called at the start.
+
+        Docker brings a stopped container's device back to the host even if the plugin isn't there
+        to delete it, and forgets it. A device of an endpoint in the store isn't touched.
+        """
+        known = {device_name(endpoint.id) for endpoint in self._store.endpoints}
+        for ifname in await self._backend.names():
+            if DEVICE_NAME.fullmatch(ifname) and ifname not in known:
+                await self._backend.delete(ifname)
+                log.warning("deleted the device %s, which no endpoint has", ifname)
 
     async def activate(self, request: protocol.Empty) -> protocol.ActivateResponse:
         """Say what the plugin implements."""

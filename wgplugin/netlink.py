@@ -22,6 +22,7 @@ from wgplugin import wgmsg
 from wgplugin.errors import BackendError
 from wgplugin.wireguard import DeviceConfig
 
+KIND = "wireguard"
 WORKERS = 4
 MAIN_TABLE = 254
 
@@ -58,6 +59,10 @@ class KernelBackend:
         """Delete a device; see Backend."""
         await self._run(self._delete, ifname)
 
+    async def names(self) -> list[str]:
+        """List devices; see Backend."""
+        return await self._run(self._names)
+
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Ask the kernel's routes; see Backend."""
         return await self._run(self._path_mtu, host)
@@ -87,7 +92,7 @@ class KernelBackend:
         return self._local.devices
 
     def _create(self, ifname: str, mtu: int) -> None:
-        add = {"ifname": ifname, "kind": "wireguard", "mtu": mtu}
+        add = {"ifname": ifname, "kind": KIND, "mtu": mtu}
         with _errors(f"the WireGuard device {ifname} can't be made"):
             try:
                 self._links.link("add", **add)
@@ -128,6 +133,11 @@ class KernelBackend:
             except NetlinkError as error:
                 if error.code != errno.ENODEV:
                     raise
+
+    def _names(self) -> list[str]:
+        with _errors("the WireGuard devices can't be listed"):
+            links = self._links.link("dump", kind=KIND)
+            return [link.get("ifname") for link in links if link.get(("linkinfo", "kind")) == KIND]
 
     def _path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         try:

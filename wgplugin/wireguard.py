@@ -103,5 +103,8 @@ class Backend(Protocol):
     async def delete(self, ifname: str) -> None:
         """Delete a device; there being none is success."""
 
+    async def names(self) -> list[str]:
+        """Return the names of the host's WireGuard devices; those in containers aren't seen."""
+
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Return the MTU in bytes of the way to a host, or by default; None if there is no way."""

@@ -4,9 +4,9 @@ import ipaddress
 
 import pytest
 
-from tests.e2e.commands import run
+from tests.e2e.commands import run, wait_until
 from tests.e2e.conftest import Configurations
-from tests.e2e.docker import container, docker, network
+from tests.e2e.docker import PLUGIN, container, docker, network
 from tests.e2e.provider import TUNNEL_IPV4, TUNNEL_IPV6, WEB_IPV4, WEB_IPV6
 
 EVERYTHING = "0.0.0.0/0, ::/0"
@@ -127,3 +127,15 @@ def test_running_container_is_connected_and_disconnected(configurations: Configu
         assert box.fetch(WEB_IPV4) == "10.8.0.10"
         docker("network", "disconnect", net, box.name)
         assert "wg0" not in box.run("ls", "/sys/class/net")
+
+
+def test_tunnel_outlives_the_plugin_and_its_start_clears_up(configurations: Configurations) -> None:
+    name = configurations.client("outlives", "10.8.0.11/32", allowed_ips="0.0.0.0/0")
+    orphan = "wgp0123456789ab"
+    run("ip", "link", "add", orphan, "type", "wireguard")
+    with network(name) as net, container(net) as box:
+        docker("plugin", "disable", "--force", PLUGIN)
+        assert box.fetch(WEB_IPV4) == "10.8.0.11"
+        docker("plugin", "enable", PLUGIN)
+        wait_until(lambda: orphan not in run("ip", "-brief", "link"), "the orphan's deletion")
+        assert box.fetch(WEB_IPV4) == "10.8.0.11"
