@@ -39,7 +39,7 @@ test: tools check rootfs ## all tests: the quick ones, then real Docker and Wire
 		$(addprefix test-,$(RELEASES))
 
 $(addprefix test-,$(RELEASES)): test-%: rootfs
-	@$(LAB) run --docker $* --env DOCKER_TESTS=yes -- \
+	@$(LAB) run --docker $* --timeout 2400 --env DOCKER_TESTS=yes -- \
 		python3 -m pytest -p no:cacheprovider tests/e2e
 
 check: $(VENV) ## ruff, mypy and the quick tests

@@ -79,6 +79,9 @@ def _kernel_arguments(control: Path, job: Job) -> list[str]:
         "init=/init",
         # A restart, too, ends the machine.
         "noreboot",
+        # A clock that ticks: with one-shot timers, one that is lost stops the machine for good.
+        "highres=off",
+        "nohz=off",
         f"mem={job.memory}",
         f"uml_dir={control}",
         # The kernel's own messages go to standard error.
