@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +95,13 @@ def plugin(image: str, config_dir: Path) -> Iterator[str]:
 
 @pytest.fixture
 def configurations(plugin: str, provider: Provider, config_dir: Path) -> Iterator[Configurations]:
+    with configurations_in(config_dir, provider) as configurations:
+        yield configurations
+
+
+@contextmanager
+def configurations_in(config_dir: Path, provider: Provider) -> Iterator[Configurations]:
+    """The folder, until the block ends; then it is emptied, and nothing else may be left."""
     yield Configurations(config_dir, provider)
     for path in config_dir.iterdir():
         path.unlink()

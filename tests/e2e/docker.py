@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ def make(target: str, config_dir: Path) -> None:
     run("make", target, f"PLUGIN={PLUGIN}", f"CONFIG_DIR={config_dir}", "LOG_LEVEL=debug")
 
 
+@cache
 def state_folder() -> Path:
     """Return the folder where the plugin keeps its state, as the host sees it."""
     plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
@@ -30,21 +32,23 @@ def state_folder() -> Path:
     return Path(root, "plugins", plugin_id, "propagated-mount")
 
 
-def create_network(name: str, configuration: str, *options: str) -> tuple[str, ...]:
+def create_network(
+    name: str, configuration: str, *options: str, driver: str = PLUGIN
+) -> tuple[str, ...]:
     """Return the command that creates a network; it takes its addresses from the file.
 
     Options after the name take the place of the null IPAM driver.
     """
     ipam = options or ("--ipam-driver", "null")
     opt = ("--opt", f"wireguard-config={configuration}")
-    return ("docker", "network", "create", "--driver", PLUGIN, *opt, *ipam, name)
+    return ("docker", "network", "create", "--driver", driver, *opt, *ipam, name)
 
 
 @contextmanager
-def network(configuration: str, *options: str) -> Iterator[str]:
+def network(configuration: str, *options: str, driver: str = PLUGIN) -> Iterator[str]:
     """A network on a configuration, for as long as the block lasts; see create_network()."""
     name = f"net-{configuration}"
-    run(*create_network(name, configuration, *options))
+    run(*create_network(name, configuration, *options, driver=driver))
     try:
         yield name
     finally:

@@ -1,0 +1,112 @@
+"""What of a container may be seen in the host's network namespace, and what is a leak."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from tests.e2e.leaks.capture import Address, Frame
+from tests.e2e.provider import HOST_LINK, PORT
+
+Network = IPv4Network | IPv6Network
+
+# Where the prober sends what nobody else does: in both halves of both families, in private and in
+# link-local ranges too.
+PROBES = tuple(
+    ip_address(text)
+    for text in (
+        "10.255.77.77",
+        "100.127.77.77",
+        "169.254.77.77",
+        "172.31.77.77",
+        "192.168.77.77",
+        "198.18.77.77",
+        "203.0.113.77",
+        "2001:db8:dead::77",
+        "64:ff9b::c612:4d4d",
+        "fdff:dead:77::77",
+    )
+)
+# A destination for wireguard-bypass to take out of the tunnel.
+BYPASSED = ip_address("198.19.77.77")
+ENDPOINT = ip_address("198.51.100.2")
+LIMITED_BROADCAST = ip_address("255.255.255.255")
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """What is known of a container.
+
+    The ``marker`` in all that it sends that has room for it, its addresses in the ``tunnel``, the
+    ``subnets`` of its bridges, and the prefixes that ``bypass`` the tunnel. ``host_interfaces``
+    were there before, so none of them is a bridge of the container's.
+    """
+
+    marker: bytes
+    tunnel: frozenset[Address]
+    host_interfaces: frozenset[str]
+    subnets: tuple[Network, ...] = ()
+    bypass: tuple[Network, ...] = ()
+
+    def leaks(self, frames: Iterable[Frame]) -> Counter[str]:
+        """Return what is outside the tunnel and shouldn't be: each leak with one of its frames."""
+        found: Counter[str] = Counter()
+        samples: dict[str, Frame] = {}
+        for frame in frames:
+            reason = self._leak(frame)
+            if reason:
+                samples.setdefault(reason, frame)
+                found[reason] += 1
+        return Counter({f"{reason}, as {samples[reason]}": found[reason] for reason in found})
+
+    def _leak(self, frame: Frame) -> str:
+        if _is_wireguard(frame) or self._is_within_bridge(frame) or self._is_bypassed(frame):
+            return ""
+        where = frame.interface
+        if self.marker in frame.packet:
+            return f"the container's marker on {where}"
+        if frame.ends is None:
+            return ""
+        for end in frame.ends:
+            if end in PROBES:
+                return f"the probe of {end} on {where}"
+            if end in self.tunnel:
+                return f"the tunnel's address {end} on {where}"
+        if _inside(frame.ends[0], self.subnets):
+            return f"a way out of the bridge's subnet on {where}"
+        return ""
+
+    def _is_within_bridge(self, frame: Frame) -> bool:
+        if not self.subnets or frame.ends is None or frame.interface in self.host_interfaces:
+            return False
+        source, destination = frame.ends
+        on_link = destination.is_multicast or destination == LIMITED_BROADCAST
+        return (_inside(source, self.subnets) or _is_unroutable(source)) and (
+            _inside(destination, self.subnets) or _is_unroutable(destination) or on_link
+        )
+
+    def _is_bypassed(self, frame: Frame) -> bool:
+        return frame.ends is not None and any(_inside(end, self.bypass) for end in frame.ends)
+
+
+def _is_wireguard(frame: Frame) -> bool:
+    """Tell whether it is WireGuard's own between host and endpoint: messages of types 1 to 4."""
+    if frame.interface != HOST_LINK or frame.ends is None or frame.udp is None:
+        return False
+    source, destination, payload = frame.udp
+    ends = [*zip(frame.ends, (source, destination), strict=True)]
+    return (ENDPOINT, PORT) in ends and payload[1:4] == bytes(3) and payload[:1] in b"\1\2\3\4"
+
+
+def _is_unroutable(address: Address) -> bool:
+    """Tell whether it is an address that no host hands on: none yet, or IPv6's link-local."""
+    return address.is_unspecified or (address.version == 6 and address.is_link_local)
+
+
+def _inside(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def networks(*texts: str) -> tuple[Network, ...]:
+    """Return prefixes, as values."""
+    return tuple(ip_network(text) for text in texts)

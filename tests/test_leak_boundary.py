@@ -1,0 +1,91 @@
+"""What of a container counts as a leak; seen in the real in tests/e2e/leaks."""
+
+import socket
+import struct
+from ipaddress import ip_address
+
+import pytest
+
+from tests.e2e.leaks.boundary import PROBES, Boundary, networks
+from tests.e2e.leaks.capture import ARP, IPV4, IPV6, Frame
+from tests.e2e.provider import HOST_LINK, PORT
+
+BOUNDARY = Boundary(
+    marker=b"leak-1234",
+    tunnel=frozenset({ip_address("10.8.0.2"), ip_address("fd08::2")}),
+    host_interfaces=frozenset({"lo", "eth0", HOST_LINK}),
+    subnets=networks("100.64.1.0/24", "2001:db8:64::/64"),
+    bypass=networks("198.19.0.0/16"),
+)
+QUERY = b"\x0alabel.leak-1234\x07example\0"
+HANDSHAKE = b"\1\0\0\0" + bytes(144)
+HOST, ENDPOINT = "198.51.100.1", "198.51.100.2"
+BOX, GATEWAY, NEIGHBOUR = "100.64.1.2", "100.64.1.1", "100.64.1.3"
+BOX_IPV6, LINK_LOCAL = "2001:db8:64::2", "fe80::2"
+
+
+def udp(
+    interface: str, source: str, destination: str, payload: bytes = b"", port: int = 53
+) -> Frame:
+    ends = ip_address(source).packed + ip_address(destination).packed
+    datagram = struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
+    if len(ends) == 8:
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0)
+        return Frame(interface, IPV4, header + ends + datagram)
+    header = struct.pack("!IHBB", 6 << 28, len(datagram), socket.IPPROTO_UDP, 64)
+    return Frame(interface, IPV6, header + ends + datagram)
+
+
+def arp(source: str, target: str) -> Frame:
+    request = struct.pack("!HHBBH", 1, IPV4, 6, 4, 1)
+    ends = bytes(6) + ip_address(source).packed + bytes(6) + ip_address(target).packed
+    return Frame("veth1", ARP, request + ends)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(udp(HOST_LINK, HOST, ENDPOINT, HANDSHAKE, PORT), id="WireGuard"),
+        pytest.param(udp("veth1", BOX, NEIGHBOUR, QUERY), id="bridge"),
+        pytest.param(udp("", BOX, GATEWAY, QUERY), id="bridge that is gone"),
+        pytest.param(udp("veth1", BOX_IPV6, LINK_LOCAL, QUERY), id="bridge, link-local"),
+        pytest.param(udp("veth1", BOX, "239.255.255.250", QUERY), id="bridge, multicast"),
+        pytest.param(udp("veth1", "::", "ff02::16", QUERY), id="bridge, no address yet"),
+        pytest.param(udp("veth1", BOX, "255.255.255.255", QUERY), id="bridge, everyone"),
+        pytest.param(arp(BOX, GATEWAY), id="ARP of the bridge"),
+        pytest.param(udp("veth1", BOX, "198.19.1.1", QUERY), id="bypass"),
+        pytest.param(udp("eth0", HOST, "198.19.1.1", QUERY), id="bypass, masqueraded"),
+        pytest.param(udp("eth0", "192.0.2.1", "192.0.2.2", b"x"), id="host"),
+        pytest.param(udp("lo", "127.0.0.1", "127.0.0.53", b"\x07example\0"), id="host's names"),
+        pytest.param(Frame("eth0", 0x88CC, b"x"), id="not IP"),
+    ],
+)
+def test_what_may_be_seen_is_no_leak(frame: Frame) -> None:
+    assert not BOUNDARY.leaks([frame])
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(udp(HOST_LINK, HOST, ENDPOINT, QUERY, PORT), id="not WireGuard's"),
+        pytest.param(udp("eth0", HOST, ENDPOINT, HANDSHAKE + QUERY, PORT), id="not on its link"),
+        pytest.param(udp("lo", "127.0.0.1", "127.0.0.53", QUERY), id="names asked by the host"),
+        pytest.param(udp("eth0", HOST, "192.0.2.2", QUERY), id="masqueraded"),
+        *(
+            pytest.param(
+                udp("eth0", "::1" if probe.version == 6 else HOST, str(probe)), id=f"{probe}"
+            )
+            for probe in PROBES
+        ),
+        pytest.param(udp("veth1", BOX, "192.0.2.2"), id="out of the bridge's subnet"),
+        pytest.param(udp("veth1", BOX_IPV6, "2001:db8::1"), id="the same in IPv6"),
+        pytest.param(udp("veth1", "10.8.0.2", GATEWAY), id="from the tunnel's address"),
+        pytest.param(udp("eth0", "2001:db8::1", "fd08::2"), id="to the tunnel's address"),
+        pytest.param(udp("veth1", LINK_LOCAL, "2001:db8::1", QUERY), id="from link-local"),
+        pytest.param(udp("eth0", BOX, "239.255.255.250"), id="multicast beyond the bridge"),
+        pytest.param(arp(BOX, "192.0.2.2"), id="ARP for an address outside"),
+        pytest.param(Frame("veth1", 0x88CC, QUERY), id="not IP"),
+    ],
+)
+def test_anything_else_of_the_container_is_a_leak(frame: Frame) -> None:
+    assert BOUNDARY.leaks([frame]).total() == 1
