@@ -190,6 +190,15 @@ def test_bad_body_is_refused_with_a_reason(client: Client, name: str, body: byte
     assert answer["Err"].startswith("the request ")
 
 
+@pytest.mark.parametrize(
+    ("body", "said"), [(b"", "has no body"), (b" " * (app.MAX_BODY + 1), "is larger than")]
+)
+def test_body_that_is_none_or_too_much_is_called_so(client: Client, body: bytes, said: str) -> None:
+    status, answer = client.send("NetworkDriver.Join", body)
+    assert status == 400
+    assert said in answer["Err"]
+
+
 def test_error_of_the_driver_is_what_the_user_reads(client: Client) -> None:
     status, answer = client.call("NetworkDriver.CreateNetwork", {"NetworkID": NETWORK_ID})
     assert status == 500

@@ -67,11 +67,11 @@ def bridges() -> Iterator[dict[str, Bridge]]:
     of the network ``a-bridge-high`` are as Docker chooses them.
     """
     subnets = {
-        "a-bridge-ipv4": ("100.64.1.0/24",),
-        "z-bridge-ipv4": ("100.64.2.0/24",),
-        "a-bridge-dual": ("100.64.3.0/24", "2001:db8:64:3::/64"),
-        "z-bridge-dual": ("100.64.4.0/24", "2001:db8:64:4::/64"),
-        "a-bridge-high": ("172.29.0.0/24", "fd64::/64"),
+        "a-bridge-ipv4": ("100.64.101.0/24",),
+        "z-bridge-ipv4": ("100.64.102.0/24",),
+        "a-bridge-dual": ("100.64.103.0/24", "2001:db8:64:3::/64"),
+        "z-bridge-dual": ("100.64.104.0/24", "2001:db8:64:4::/64"),
+        "a-bridge-high": ("172.29.0.0/24", "fd65::/64"),
     }
     with ExitStack() as stack:
         made = (stack.enter_context(_bridge(name, *subnets[name])) for name in subnets)
