@@ -10,6 +10,8 @@ from tests.e2e.leaks.conftest import NULL_IPAM
 from tests.e2e.leaks.planted import DOCKERS_GATEWAY, ON_LINK_DEFAULT, leaking_plugin
 from tests.e2e.leaks.probing import Bridge, Suspects
 
+STARTS = 5
+
 
 def test_dockers_own_gateway_is_caught(
     suspects: Suspects, configurations: Configurations, config_dir: Path
@@ -50,5 +52,10 @@ def test_family_without_a_sink_is_caught(
     name = configurations.client("planted", "10.8.60.1/32", allowed_ips="0.0.0.0/0")
     bridge = bridges["z-bridge-dual"]
     off = ("--opt", "wireguard-sink=off")
-    with network(name, *NULL_IPAM, *off) as net, suspects.on(net, bridge.name) as suspect:
-        assert suspect.leaks(net, bridge)
+    with network(name, *NULL_IPAM, *off) as net:
+        # Docker attaches in an order that varies, and not every start has been seen to leak.
+        for _ in range(STARTS):
+            with suspects.on(net, bridge.name) as suspect:
+                if suspect.leaks(net, bridge):
+                    return
+    pytest.fail(f"nothing was seen to leak in {STARTS} starts")
