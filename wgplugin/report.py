@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_interface, ip_network
+from ipaddress import ip_interface, ip_network
 
 from wgplugin import routes
 from wgplugin.config import InterfaceConfig, PeerEndpoint
@@ -82,7 +82,7 @@ def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
     return Report(
         addresses=_texts(config.addresses),
         routes=_texts(_as_written(allowed, inside, {each.network for each in addresses})),
-        sink=_texts(_collapsed(net for net in besides if net.version not in full)),
+        sink=_texts(routes.collapsed(net for net in besides if net.version not in full)),
         bypass=_texts(tunnel.bypass),
         unrouted=_texts(net for net in allowed if config.routes and net.version not in usable),
         default=tunnel.default,
@@ -117,7 +117,7 @@ def _as_written(
         if parts <= inside | connected:
             yield net
             rest -= parts
-    yield from _collapsed(rest)
+    yield from routes.collapsed(rest)
 
 
 def _peers(config: InterfaceConfig) -> Iterator[PeerReport]:
@@ -132,15 +132,6 @@ def _peers(config: InterfaceConfig) -> Iterator[PeerReport]:
 def _endpoint(endpoint: PeerEndpoint) -> str:
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     return f"{host}:{endpoint.port}"
-
-
-def _collapsed(nets: Iterable[Network]) -> list[Network]:
-    """Return the fewest prefixes that are the same addresses."""
-    nets = tuple(nets)
-    return [
-        *collapse_addresses(net for net in nets if isinstance(net, IPv4Network)),
-        *collapse_addresses(net for net in nets if isinstance(net, IPv6Network)),
-    ]
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:

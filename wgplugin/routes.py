@@ -40,11 +40,16 @@ class Route:
 
 def full_families(allowed_ips: Iterable[Network]) -> set[int]:
     """Return the families (4, 6) of which all addresses are allowed, as one prefix or several."""
-    allowed = tuple(allowed_ips)
-    ipv4 = [net for net in allowed if isinstance(net, IPv4Network)]
-    ipv6 = [net for net in allowed if isinstance(net, IPv6Network)]
-    collapsed: list[Network] = [*collapse_addresses(ipv4), *collapse_addresses(ipv6)]
-    return {net.version for net in collapsed if net.prefixlen == 0}
+    return {net.version for net in collapsed(allowed_ips) if net.prefixlen == 0}
+
+
+def collapsed(nets: Iterable[Network]) -> list[Network]:
+    """Return the fewest prefixes, IPv4 before IPv6, that are the same addresses."""
+    nets = tuple(nets)
+    return [
+        *collapse_addresses(net for net in nets if isinstance(net, IPv4Network)),
+        *collapse_addresses(net for net in nets if isinstance(net, IPv6Network)),
+    ]
 
 
 def sink(allowed_ips: Iterable[Network]) -> tuple[Network, ...]:

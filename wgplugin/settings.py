@@ -10,15 +10,13 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Any, Literal
 
 from wgplugin.errors import PluginError
 from wgplugin.hints import shown
+from wgplugin.routes import Network
 from wgplugin.values import BadValueError, allowed_ip, commas
-
-Network = IPv4Network | IPv6Network
 
 OPTION_PREFIX = "wireguard-"
 """What the name of a tunnel's setting begins with where it is an option of Docker's."""
