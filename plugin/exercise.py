@@ -30,6 +30,7 @@ import yaml  # type: ignore[import-untyped]
 from starlette.concurrency import run_in_threadpool
 
 import wgplugin
+from wgplugin import moments
 from wgplugin.errors import BackendError
 from wgplugin.netlink import KernelBackend
 from wgplugin.wireguard import DeviceConfig
@@ -122,6 +123,9 @@ def serve(folder: Path) -> None:
     (folder / "right.conf").write_text(CONFIGURATION)
     (folder / "wrong.conf").write_text(CONFIGURATION.replace("Private", "Privat"))
     (folder / "wgplugin.yaml").write_text(SETTINGS)
+    # While the root file system is made, it has no /proc.
+    moments._BOOT_ID = folder / "boot_id"
+    moments._BOOT_ID.write_text("exercise")
     # The server ends itself by the signal that it was ended with.
     signal.signal(signal.SIGTERM, lambda *_: None)
     failures: list[Exception] = []

@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
 from wgplugin.errors import BackendError
-from wgplugin.wireguard import DeviceConfig
+from wgplugin.wireguard import DeviceConfig, Place
 
 
 @dataclass
 class MemoryBackend:
-    """Keeps devices by name, as (MTU, configuration); fails or hangs where it is told to."""
+    """Keeps devices by name, as (MTU, configuration); fails or hangs where it is told to.
+
+    What Docker has moved into a container is there by the name that it had on the host.
+    """
 
     devices: dict[str, tuple[int, DeviceConfig | None]] = field(default_factory=dict)
+    containers: set[str] = field(default_factory=set)
     path_mtus: dict[str, int] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
@@ -29,13 +33,24 @@ class MemoryBackend:
         await self._obey("delete")
         self.devices.pop(ifname, None)
 
-    async def names(self) -> list[str]:
-        await self._obey("names")
-        return list(self.devices)
+    async def places(self) -> dict[str, Place]:
+        await self._obey("places")
+        inside = dict.fromkeys(self.containers, Place.CONTAINER)
+        return inside | dict.fromkeys(self.devices, Place.HOST)
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         await self._obey("path_mtu")
         return self.path_mtus.get(str(host) if host else "default")
+
+    def into_container(self, ifname: str) -> None:
+        """Move a device as Docker does when a container starts."""
+        del self.devices[ifname]
+        self.containers.add(ifname)
+
+    def out_of_container(self, ifname: str) -> None:
+        """Move it back as Docker does when the container stops."""
+        self.containers.remove(ifname)
+        self.devices[ifname] = (0, None)
 
     async def _obey(self, method: str) -> None:
         if method in self.failing:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Coroutine
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ import pytest
 
 from tests.memory_backend import MemoryBackend
 from wgplugin import protocol
-from wgplugin.driver import Driver, device_name
+from wgplugin.driver import Driver
+from wgplugin.endpoints import SETTLING, device_name
 from wgplugin.errors import PluginError
 from wgplugin.folder import ConfigFolder
+from wgplugin.moments import Moment
 from wgplugin.resolver import Resolver
 from wgplugin.settings import Settings
 from wgplugin.store import Store
+from wgplugin.wireguard import SocketAddress
 
 PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
@@ -31,13 +36,25 @@ class Host:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.backend = MemoryBackend()
+        self.now = Moment("boot", 1000.0)
         self.start()
 
     def start(self) -> None:
         """Start the driver, as anew."""
         self.store = Store(self.folder / "state")
         folder = ConfigFolder(self.folder, Settings(resolve_timeout=0.2))
-        self.driver = Driver(folder, self.store, self.backend, Resolver())
+        self.driver = Driver(folder, self.store, self.backend, Resolver(), lambda: self.now)
+
+    def wait(self) -> None:
+        """Let the time pass in which Docker puts a device into its container."""
+        self.now = Moment(self.now.boot_id, self.now.seconds + SETTLING)
+
+    def reboot(self) -> None:
+        """Lose what only the kernel had, and start the driver."""
+        self.backend.devices.clear()
+        self.backend.containers.clear()
+        self.now = Moment(f"{self.now.boot_id}+", 5.0)
+        self.start()
 
     def write(self, name: str, interface: str = ADDRESS, peers: str = PEER) -> None:
         text = f"[Interface]\nPrivateKey = {PRIVATE_KEY}\n{interface}{peers}"
@@ -78,9 +95,14 @@ class Host:
         )
 
     async def attach(self, network_id: str, endpoint_id: str) -> protocol.JoinResponse:
-        """Do what Docker does for a container that starts."""
+        """Do what Docker asks for when a container starts."""
         await self.create_endpoint(network_id, endpoint_id)
         return await self.join(network_id, endpoint_id)
+
+    def run(self, network_id: str, endpoint_id: str) -> None:
+        """Have a container on the network."""
+        response = asyncio.run(self.attach(network_id, endpoint_id))
+        self.backend.into_container(response.interface_name.src_name)
 
 
 @pytest.fixture
@@ -156,14 +178,74 @@ def test_network_and_endpoint_outlive_the_plugin(host: Host) -> None:
     assert list(host.store.endpoints) == []
 
 
-def test_start_deletes_the_devices_that_no_endpoint_has_and_no_others(host: Host) -> None:
+def test_start_deletes_the_devices_that_no_endpoint_has_and_no_others(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
     kept = asyncio.run(host.attach("n1", "e1")).interface_name.src_name
     foreign = {"wg0", "wgp0", "wgprovider", "wgp0123456789abcd"}
     for name in (*foreign, device_name("e2"), device_name("e3")):
         host.backend.devices[name] = (1420, None)
     host.start()
-    asyncio.run(host.driver.sweep())
+    asyncio.run(host.driver.reconcile())
     assert set(host.backend.devices) == {kept, *foreign}
+    assert f"deleted the device {device_name('e2')}" in caplog.text
+
+
+def test_start_leaves_what_is_in_a_container(host: Host) -> None:
+    host.run("n1", "e1")
+    host.wait()
+    host.start()
+    assert asyncio.run(host.driver.reconcile())
+    assert host.backend.containers == {device_name("e1")}
+    assert [endpoint.id for endpoint in host.store.endpoints] == ["e1"]
+
+
+def test_start_after_a_crash_of_the_host_drops_every_endpoint(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.run("n1", "e1")
+    host.reboot()
+    assert asyncio.run(host.driver.reconcile())
+    assert not list(host.store.endpoints)
+    assert "dropped endpoint e1" in caplog.text
+
+
+def test_start_deletes_what_came_back_from_a_container_while_the_plugin_was_away(
+    host: Host,
+) -> None:
+    host.run("n1", "e1")
+    host.wait()
+    host.backend.out_of_container(device_name("e1"))
+    host.start()
+    assert asyncio.run(host.driver.reconcile())
+    assert not host.backend.devices
+    assert not list(host.store.endpoints)
+
+
+def test_start_gives_a_container_that_is_starting_its_time(host: Host) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    host.start()
+    assert not asyncio.run(host.driver.reconcile())
+    device = asyncio.run(host.join("n1", "e1")).interface_name.src_name
+    host.start()
+    assert not asyncio.run(host.driver.reconcile())
+    assert list(host.backend.devices) == [device]
+
+    host.wait()
+    assert asyncio.run(host.driver.reconcile())
+    assert not host.backend.devices
+    assert not list(host.store.endpoints)
+
+
+def test_start_without_any_configuration_is_said_if_there_are_networks(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    asyncio.run(host.driver.reconcile())
+    assert not caplog.text
+    (host.folder / "home.conf").unlink()
+    asyncio.run(host.driver.reconcile())
+    assert "1 networks, but the configuration folder is empty" in caplog.text
+    assert "config.source=DIR" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["create", "configure"])
@@ -180,16 +262,22 @@ def test_failed_join_says_what_failed_first(host: Host) -> None:
         asyncio.run(host.attach("n1", "e1"))
 
 
-@pytest.mark.parametrize("method", ["create", "configure"])
-def test_cancelled_join_leaves_no_device(host: Host, method: str) -> None:
-    async def cancel() -> None:
-        host.backend.hanging = {method}
-        await host.create_endpoint("n1", "e1")
+def cancelled(call: Coroutine[Any, Any, object]) -> None:
+    """Run a call that hangs, and cancel it as at its deadline."""
+
+    async def run() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await host.join("n1", "e1")
+                await call
 
-    asyncio.run(cancel())
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("method", ["create", "configure"])
+def test_cancelled_join_leaves_no_device(host: Host, method: str) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    host.backend.hanging = {method}
+    cancelled(host.join("n1", "e1"))
     assert host.backend.devices == {}
 
 
@@ -232,6 +320,60 @@ def test_two_containers_that_start_at_once_do_not_share_a_configuration(host: Ho
 
     results = asyncio.run(race())
     assert sorted(isinstance(result, PluginError) for result in results) == [False, True]
+
+
+def test_configuration_of_a_container_in_the_making_is_not_free(host: Host) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    with pytest.raises(PluginError, match="in use by endpoint e1"):
+        asyncio.run(host.create_endpoint("n1", "e2"))
+
+
+def test_endpoint_whose_device_is_in_a_container_holds_its_configuration_for_ever(
+    host: Host,
+) -> None:
+    host.run("n1", "e1")
+    host.wait()
+    host.start()
+    with pytest.raises(PluginError, match="in use by endpoint e1"):
+        asyncio.run(host.create_endpoint("n1", "e2"))
+
+
+@pytest.mark.parametrize("device", ["nowhere", "back on the host"])
+def test_endpoint_whose_device_is_in_no_container_is_no_holder(host: Host, device: str) -> None:
+    host.run("n1", "e1")
+    host.backend.out_of_container(device_name("e1"))
+    if device == "nowhere":
+        host.backend.devices.clear()
+    host.wait()
+    asyncio.run(host.attach("n1", "e2"))
+    assert [endpoint.id for endpoint in host.store.endpoints] == ["e2"]
+    assert list(host.backend.devices) == [device_name("e2")]
+
+
+def test_container_that_was_removed_while_the_plugin_was_away_is_no_holder_at_once(
+    host: Host,
+) -> None:
+    host.run("n1", "e1")
+    host.backend.out_of_container(device_name("e1"))
+    host.now = Moment(host.now.boot_id, host.now.seconds + 1)
+    host.start()
+    asyncio.run(host.driver.reconcile())
+    asyncio.run(host.attach("n1", "e2"))
+    assert list(host.backend.devices) == [device_name("e2")]
+
+
+def test_two_containers_that_find_a_stale_holder_do_not_share_its_configuration(
+    host: Host,
+) -> None:
+    async def race() -> list[object]:
+        starts = (host.create_endpoint("n1", endpoint_id) for endpoint_id in ("e2", "e3"))
+        return [*await asyncio.gather(*starts, return_exceptions=True)]
+
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    host.wait()
+    results = asyncio.run(race())
+    assert sorted(isinstance(result, PluginError) for result in results) == [False, True]
+    assert len(list(host.store.endpoints)) == 1
 
 
 @pytest.mark.parametrize(
@@ -359,6 +501,31 @@ def test_host_name_that_does_not_resolve_is_an_error_that_names_it(host: Host) -
     with pytest.raises(PluginError, match=r"nowhere\.invalid can't be resolved"):
         asyncio.run(host.attach("n1", "e1"))
     assert host.backend.devices == {}
+
+
+def test_host_name_that_does_not_resolve_any_more_is_where_it_was(
+    host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.write("home", peers=PEER + "Endpoint = vpn.test:51820\n")
+    hosts = {"vpn.test": "192.0.2.7"}
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(name: str, *arguments: Any, **options: Any) -> Any:
+        return look_up(hosts.get(name, name), *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    asyncio.run(host.attach("n1", "e1"))
+    asyncio.run(host.delete_endpoint("e1"))
+    hosts["vpn.test"] = "nowhere.invalid"
+    host.reboot()
+    asyncio.run(host.attach("n1", "e2"))
+
+    _, config = host.backend.devices[device_name("e2")]
+    assert config is not None
+    (peer,) = config.peers
+    assert peer.endpoint == SocketAddress(IPv4Address("192.0.2.7"), 51820)
+    assert "vpn.test can't be resolved" in caplog.text
+    assert "last known address, 192.0.2.7" in caplog.text
 
 
 def test_private_key_is_nowhere_but_in_the_device(

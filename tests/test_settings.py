@@ -357,7 +357,7 @@ def test_resolve_timeout_follows_the_file(host: Host, monkeypatch: pytest.Monkey
         bounds.append(bound)
         raise PluginError("not resolved")
 
-    monkeypatch.setattr(host.driver._resolver, "resolve", resolve)
+    monkeypatch.setattr(host.driver._peers._resolver, "resolve", resolve)
     host.write("home", peers="[Peer]\nPublicKey = " + KEY + "\nEndpoint = vpn.example:1\n")
     asyncio.run(host.create_network("n1", "home"))
     for text in ("resolve-timeout: 7", "resolve-timeout: 8"):

@@ -1,17 +1,29 @@
 """What the plugin remembers survives it, whole, and never takes the rest down."""
 
 import asyncio
+import json
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from wgplugin.errors import StoreError
+from wgplugin.moments import Moment
 from wgplugin.protocol import StaticRoute
-from wgplugin.store import Endpoint, Network, Store
+from wgplugin.records import Endpoint, Network
+from wgplugin.store import MAX_SIZE, Store
 
 NETWORK = Network(id="n1", configuration="home", tunnel={"sink": "off"})
 ROUTE = StaticRoute(destination="10.0.0.0/8", route_type=1)
-ENDPOINT = Endpoint(id="e1", network_id="n1", configuration="home", routes=(ROUTE,))
+ENDPOINT = Endpoint(
+    id="e1",
+    network_id="n1",
+    configuration="home",
+    created=Moment("boot", 12.5),
+    routes=(ROUTE,),
+)
 
 
 def files(folder: Path) -> list[str]:
@@ -47,10 +59,23 @@ def test_later_record_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     assert Store(tmp_path).networks.get("n1") == Network(id="n1", configuration="work")
 
 
-@pytest.mark.parametrize(
-    "damage", [b"", b"{", b"\xff\xfe", b"[]", b'{"id": "n1"}', b'{"id":"n1","configuration":7}']
-)
-def test_damaged_file_is_said_and_the_others_are_served(
+DAMAGE = {
+    "empty": b"",
+    "cut off": b'{"id":"n0","version":2,"confi',
+    "not UTF-8": b"\xff\xfe",
+    "a list": b"[]",
+    "nested too deeply": b"[" * 100_000,
+    "no version": b'{"id":"n0","configuration":"home"}',
+    "version of no number": b'{"id":"n0","version":"2","configuration":"home"}',
+    "version that never was": b'{"id":"n0","version":0,"configuration":"home"}',
+    "wrong type": b'{"id":"n0","version":2,"configuration":7}',
+    "another's": b'{"id":"n1","version":2,"configuration":"home"}',
+    "too large": b" " * (MAX_SIZE + 1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_file_is_set_aside_and_the_others_are_served(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
 ) -> None:
     asyncio.run(Store(tmp_path).networks.put(NETWORK))
@@ -59,13 +84,79 @@ def test_damaged_file_is_said_and_the_others_are_served(
 
     assert list(Store(tmp_path).networks) == [NETWORK]
     assert str(damaged) in caplog.text
+    assert files(tmp_path) == ["networks/n0.json.damaged", "networks/n1.json"]
+    assert (tmp_path / "networks" / "n0.json.damaged").read_bytes() == damage
 
 
-def test_half_written_file_is_not_a_record(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nothing")])
+def test_what_is_no_file_is_no_record(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, make: Callable[[Path], None]
+) -> None:
+    asyncio.run(Store(tmp_path).networks.put(NETWORK))
+    make(tmp_path / "networks" / "n0.json")
+
+    assert list(Store(tmp_path).networks) == [NETWORK]
+    assert "n0.json" in caplog.text
+
+
+def test_half_written_file_is_cleared_up(tmp_path: Path) -> None:
     asyncio.run(Store(tmp_path).networks.put(NETWORK))
     (tmp_path / "networks" / "n2.new").write_bytes(b'{"id": "n2"')
 
     assert list(Store(tmp_path).networks) == [NETWORK]
+    assert files(tmp_path) == ["networks/n1.json"]
+
+
+def test_record_of_the_first_version_is_read(tmp_path: Path) -> None:
+    Store(tmp_path)
+    old = {"id": "e1", "version": 1, "network_id": "n1", "configuration": "home"}
+    (tmp_path / "endpoints" / "e1.json").write_text(json.dumps(old))
+
+    (endpoint,) = Store(tmp_path).endpoints
+    assert endpoint == Endpoint(
+        id="e1", network_id="n1", configuration="home", created=Moment("", 0.0)
+    )
+
+
+def test_record_of_a_newer_version_is_left_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Store(tmp_path)
+    newer = tmp_path / "networks" / "n1.json"
+    newer.write_text('{"id": "n1", "version": 99, "new": {}}')
+
+    assert not list(Store(tmp_path).networks)
+    assert newer.exists()
+    assert "a newer version of the plugin wrote it" in caplog.text
+
+
+@pytest.mark.parametrize("before", [None, NETWORK])
+def test_cancelled_put_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Network | None
+) -> None:
+    store = Store(tmp_path)
+    if before:
+        asyncio.run(store.networks.put(before))
+    reached, go_on = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def wait(descriptor: int) -> None:
+        reached.set()
+        go_on.wait(10)
+        fsync(descriptor)
+
+    async def cancel() -> None:
+        put = asyncio.create_task(store.networks.put(Network(id="n1", configuration="changed")))
+        await asyncio.to_thread(reached.wait, 10)
+        put.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await put
+
+    monkeypatch.setattr(os, "fsync", wait)
+    asyncio.run(cancel())
+    assert store.networks.get("n1") == before
+    assert Store(tmp_path).networks.get("n1") == before
 
 
 def test_record_that_cannot_be_written_is_not_kept(tmp_path: Path) -> None:

@@ -21,10 +21,6 @@ SOCKET = Path("/run/docker/plugins/wireguard.sock")
 CONFIG_DIR = Path("/etc/wireguard")
 STATE_DIR = Path("/var/lib/wgplugin")
 
-# Docker reuses an idle connection however old; a server that closes one breaks the next call.
-KEEP_ALIVE = 365 * 24 * 3600
-GRACE = 5
-
 
 def main() -> int:
     """Run the command line; return the exit status."""
@@ -66,19 +62,24 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM; return the exit status."""
     import asyncio
 
-    import uvicorn
-
+    from wgplugin import privileges
     from wgplugin.app import create_app
     from wgplugin.driver import Driver
     from wgplugin.errors import PluginError
     from wgplugin.folder import ConfigFolder
+    from wgplugin.logs import LogHandler
     from wgplugin.netlink import KernelBackend
     from wgplugin.resolver import Resolver
+    from wgplugin.server import Server
     from wgplugin.store import Store
 
-    logging.basicConfig(stream=sys.stdout, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
     own = _own_settings(arguments)
     log.setLevel(own.log_level.upper())
+    try:
+        privileges.drop()
+    except OSError as error:
+        log.warning("privileges that aren't needed can't be given up: %s", error)
     try:
         store = Store(arguments.state_dir)
     except PluginError as error:
@@ -86,23 +87,7 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
         return 1
     folder = ConfigFolder(arguments.config_dir, own)
     driver = Driver(folder, store, KernelBackend(), Resolver())
-    try:
-        asyncio.run(driver.sweep())
-        driver.settings()
-    except PluginError as error:
-        log.error("%s", error)
-    config = uvicorn.Config(
-        create_app(driver),
-        loop="asyncio",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=GRACE,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    asyncio.run(Server(create_app(driver), driver).serve(listener))
     return 0
 
 

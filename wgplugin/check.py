@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from wgplugin import config, settings_file
-from wgplugin.errors import ConfigError, Fault, PluginError
-from wgplugin.folder import MAX_SETTINGS_SIZE, MAX_SIZE, read_file
+from wgplugin.errors import ConfigError, Fault, FileError, PluginError
+from wgplugin.files import read_file
+from wgplugin.folder import MAX_SETTINGS_SIZE, MAX_SIZE
 from wgplugin.report import Report, container_text, report, settings_text
 from wgplugin.settings import CONFIGURATION_NAME, Settings, TunnelSettings
 from wgplugin.translation import check_tunnel
@@ -109,9 +110,11 @@ def _exists(path: Path) -> bool:
 
 def _read(path: Path, max_size: int) -> bytes:
     try:
-        return read_file(path, _shown(path), max_size)
+        return read_file(path, max_size)
     except FileNotFoundError:
         raise ConfigError(_shown(path), message="no such file") from None
+    except FileError as error:
+        raise ConfigError(_shown(path), message=str(error)) from None
 
 
 def _failed(fine: Result, error: PluginError) -> Result:

@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import logging
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
-from weakref import WeakValueDictionary
 
-from wgplugin import dns, protocol
+from wgplugin import dns, moments, protocol
 from wgplugin.addresses import check_subnets, choose
-from wgplugin.config import InterfaceConfig, PeerEndpoint
+from wgplugin.config import InterfaceConfig
+from wgplugin.endpoints import Endpoints, device_name
 from wgplugin.errors import BackendError, PluginError
 from wgplugin.folder import ConfigFolder
+from wgplugin.moments import Moment
 from wgplugin.options import endpoint_options, network_options
+from wgplugin.peers import Peers
+from wgplugin.records import Endpoint, Network
 from wgplugin.resolver import Resolver
 from wgplugin.routes import sink_address
 from wgplugin.settings import Settings, TunnelSettings
-from wgplugin.store import Endpoint, Network, Store
+from wgplugin.store import Store
 from wgplugin.translation import (
     attachment,
     check_tunnel,
     device_config,
     endpoint_interface,
     needs_sink_address,
-    tunnel_mtu,
     warnings,
 )
-from wgplugin.wireguard import Backend, SocketAddress
+from wgplugin.wireguard import Backend
 
 log = logging.getLogger(__name__)
 
-DEVICE_PREFIX = "wgp"
-DEVICE_NAME = re.compile(rf"{DEVICE_PREFIX}[0-9a-f]{{12}}")
 CONTAINER_PREFIX = "wg"
-
-
-def device_name(endpoint_id: str) -> str:
-    """Return the name of an endpoint's device while the host has it: 15 characters, Linux's most.
-
-    The same id always gives the same name, so that a device can be found without a record of it.
-    """
-    return DEVICE_PREFIX + hashlib.sha256(endpoint_id.encode()).hexdigest()[:12]
 
 
 class Driver:
@@ -55,17 +44,20 @@ class Driver:
     """
 
     def __init__(
-        self, folder: ConfigFolder, store: Store, backend: Backend, resolver: Resolver
+        self,
+        folder: ConfigFolder,
+        store: Store,
+        backend: Backend,
+        resolver: Resolver,
+        now: Callable[[], Moment] = moments.now,
     ) -> None:
         """Serve the configurations of ``folder``, on the devices of ``backend``."""
         self._folder = folder
-        self._store = store
+        self._networks = store.networks
+        self._endpoints = Endpoints(store, backend, now)
         self._backend = backend
-        self._resolver = resolver
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-
-    def _lock(self, record_id: str) -> asyncio.Lock:
-        return self._locks.setdefault(record_id, asyncio.Lock())
+        self._now = now
+        self._peers = Peers(resolver, store.networks, backend)
 
     def settings(self) -> Settings:
         """Read the settings as they are now, and put their log level into force.
@@ -78,17 +70,23 @@ class Driver:
         logging.getLogger("wgplugin").setLevel(settings.log_level.upper())
         return settings
 
-    async def sweep(self) -> None:
-        """Delete the devices that nobody will ask for any more; to be called at the start.
+    async def reconcile(self) -> bool:
+        """Clear up what an earlier run, or a Docker that crashed, left; see Endpoints.
 
-        Docker brings a stopped container's device back to the host even if the plugin isn't there
-        to delete it, and forgets it. A device of an endpoint in the store isn't touched.
+        Says so, too, if there are networks but no configuration for any of them.
+
+        Raises:
+            PluginError: the devices or the store can't be brought in line.
         """
-        known = {device_name(endpoint.id) for endpoint in self._store.endpoints}
-        for ifname in await self._backend.names():
-            if DEVICE_NAME.fullmatch(ifname) and ifname not in known:
-                await self._backend.delete(ifname)
-                log.warning("deleted the device %s, which no endpoint has", ifname)
+        networks = len(list(self._networks))
+        if networks and not self._folder.names():
+            log.error(
+                "there are %d networks, but the configuration folder is empty: no container can "
+                "start; after an upgrade of the plugin its folder must be set again: "
+                "docker plugin set PLUGIN config.source=DIR",
+                networks,
+            )
+        return await self._endpoints.reconcile()
 
     async def activate(self, request: protocol.Empty) -> protocol.ActivateResponse:
         """Say what the plugin implements."""
@@ -106,7 +104,7 @@ class Driver:
 
     async def create_network(self, request: protocol.CreateNetworkRequest) -> protocol.Empty:
         """Check the network's options and its configuration, and remember the network."""
-        async with self._lock(request.network_id):
+        async with self._networks.lock(request.network_id):
             options = network_options(request.options)
             name = options.configuration
             config = self._folder.load(name)
@@ -115,7 +113,7 @@ class Driver:
             subnets = [pool.pool for pool in pools if pool.address_space != "null"]
             check_subnets(f"{name}.conf", config.addresses, subnets)
             network = Network(id=request.network_id, configuration=name, tunnel=options.tunnel)
-            await self._store.networks.put(network)
+            await self._networks.put(network)
             for warning in warnings(f"{name}.conf", config, subnets):
                 log.warning("%s", warning)
         log.info("network %.12s created with configuration %s", request.network_id, name)
@@ -123,11 +121,9 @@ class Driver:
 
     async def delete_network(self, request: protocol.NetworkRequest) -> protocol.Empty:
         """Forget the network, with any endpoint whose own deletion never came."""
-        async with self._lock(request.network_id):
-            for endpoint in self._store.endpoints:
-                if endpoint.network_id == request.network_id:
-                    await self._delete_endpoint(endpoint.id)
-            await self._store.networks.remove(request.network_id)
+        async with self._networks.lock(request.network_id):
+            await self._networks.remove(request.network_id)
+        await self._endpoints.delete_all(request.network_id)
         log.info("network %.12s deleted", request.network_id)
         return protocol.Empty()
 
@@ -138,7 +134,7 @@ class Driver:
 
         The answer has the addresses that Docker didn't assign.
         """
-        async with self._lock(request.endpoint_id):
+        async with self._endpoints.lock(request.endpoint_id):
             options = endpoint_options(request.options)
             interface = request.interface or protocol.EndpointInterface()
             if interface.mac_address:
@@ -153,35 +149,36 @@ class Driver:
             addresses = choose(f"{name}.conf", options.addresses or config.addresses, assigned)
             if needs_sink_address(config, addresses, tunnel):
                 addresses += (sink_address(request.endpoint_id),)
-            self._check_free(name, request.endpoint_id)
             static_routes, gateways = attachment(config, addresses, tunnel)
             endpoint = Endpoint(
                 id=request.endpoint_id,
                 network_id=network.id,
                 configuration=name,
+                created=self._now(),
                 routes=static_routes,
                 gateways=gateways,
             )
-            await self._store.endpoints.put(endpoint)
+            await self._endpoints.claim(endpoint)
         return protocol.CreateEndpointResponse(
             interface=endpoint_interface(addresses[len(assigned) :])
         )
 
     async def join(self, request: protocol.JoinRequest) -> protocol.JoinResponse:
         """Make the device of an endpoint and tell Docker how to put it into the container."""
-        async with self._lock(request.endpoint_id), AsyncExitStack() as undo:
-            endpoint = self._store.endpoints.get(request.endpoint_id)
+        async with self._endpoints.lock(request.endpoint_id), AsyncExitStack() as undo:
+            endpoint = self._endpoints.get(request.endpoint_id)
             if endpoint is None:
                 raise PluginError("the container's endpoint is unknown; start the container again")
             name = endpoint.configuration
             config = self._folder.load(name)
-            endpoints = await self._resolve(config, self.settings().resolve_timeout)
+            bound = self.settings().resolve_timeout
+            addresses = await self._peers.locate(endpoint.network_id, config, bound)
             ifname = device_name(endpoint.id)
             try:
-                mtu = config.mtu or await self._mtu(endpoints.values())
+                mtu = config.mtu or await self._peers.mtu(addresses.values())
                 undo.push_async_callback(self._delete_failed, ifname)
                 await self._backend.create(ifname, mtu)
-                await self._backend.configure(ifname, device_config(config, endpoints))
+                await self._backend.configure(ifname, device_config(config, addresses))
             except BackendError as error:
                 raise BackendError(f"{name}.conf: {error}") from None
             undo.pop_all()
@@ -200,8 +197,8 @@ class Driver:
 
     async def delete_endpoint(self, request: protocol.EndpointRequest) -> protocol.Empty:
         """Delete the endpoint's device, and free its configuration."""
-        async with self._lock(request.endpoint_id):
-            await self._delete_endpoint(request.endpoint_id)
+        async with self._endpoints.lock(request.endpoint_id):
+            await self._endpoints.delete(request.endpoint_id)
         return protocol.Empty()
 
     async def endpoint_oper_info(
@@ -221,11 +218,12 @@ class Driver:
         return protocol.Empty()
 
     def _network(self, network_id: str) -> Network:
-        network = self._store.networks.get(network_id)
+        network = self._networks.get(network_id)
         if network is None:
             raise PluginError(
-                "the plugin doesn't know this network, which was made by an earlier "
-                "installation; remove it (docker network rm) and create it again"
+                "the plugin doesn't know this network, which an earlier installation of it made; "
+                "make the network anew: docker network rm NETWORK, then docker network create "
+                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK"
             )
         return network
 
@@ -235,37 +233,11 @@ class Driver:
             tunnel = tunnel.override(texts)
         return tunnel
 
-    def _check_free(self, configuration: str, endpoint_id: str) -> None:
-        holder = self._store.holder(configuration)
-        if holder is not None and holder.id != endpoint_id:
-            raise PluginError(
-                f"configuration {configuration} is in use by endpoint {holder.id:.12} of network "
-                f"{holder.network_id:.12}; WireGuard serves one container with one key"
-            )
-
     async def _delete_failed(self, ifname: str) -> None:
         try:
             await self._backend.delete(ifname)
         except BackendError as error:
             log.error("after a failed join: %s", error)
-
-    async def _delete_endpoint(self, endpoint_id: str) -> None:
-        await self._backend.delete(device_name(endpoint_id))
-        await self._store.endpoints.remove(endpoint_id)
-
-    async def _resolve(
-        self, config: InterfaceConfig, bound: float
-    ) -> dict[PeerEndpoint, SocketAddress]:
-        endpoints = list({peer.endpoint for peer in config.peers if peer.endpoint})
-        addresses = await asyncio.gather(
-            *(self._resolver.resolve(endpoint, bound) for endpoint in endpoints)
-        )
-        return dict(zip(endpoints, addresses, strict=True))
-
-    async def _mtu(self, addresses: Iterable[SocketAddress]) -> int:
-        ways = [await self._backend.path_mtu(address.host) for address in addresses]
-        known = [mtu for mtu in ways if mtu]
-        return tunnel_mtu(known or filter(None, [await self._backend.path_mtu(None)]))
 
 
 def _check_dns(

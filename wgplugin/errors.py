@@ -15,6 +15,10 @@ class RequestError(PluginError):
     """Raised when the body of a request isn't what Docker's protocol says."""
 
 
+class FileError(PluginError):
+    """Raised when a file can't be read; the message lacks its name."""
+
+
 class BackendError(PluginError):
     """Raised when the kernel refuses to make, configure or delete a device."""
 

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from wgplugin import config, settings_file
-from wgplugin.errors import ConfigError
+from wgplugin.errors import ConfigError, FileError
+from wgplugin.files import read_file
 from wgplugin.settings import Settings
 
 MAX_SIZE = 1024 * 1024
@@ -52,41 +53,26 @@ class ConfigFolder:
         path = _resolved(self._path / file_name)
         if not path.is_relative_to(_resolved(self._path)):
             raise ConfigError(file_name, message="is a link that leads out of the folder")
-        return read_file(path, file_name, max_size)
+        try:
+            return read_file(path, max_size)
+        except FileError as error:
+            raise ConfigError(file_name, message=str(error)) from None
+
+    def names(self) -> list[str]:
+        """Return the names of the configurations; none if the folder can't be read."""
+        try:
+            return sorted(path.stem for path in self._path.glob("*.conf"))
+        except OSError:
+            return []
 
     def _missing(self) -> str:
-        try:
-            names = sorted(path.stem for path in self._path.glob("*.conf"))
-        except OSError:
-            names = []
+        names = self.names()
         if not names:
             return (
                 "no such file, as the configuration folder is empty; set another folder with "
                 "docker plugin set PLUGIN config.source=DIR"
             )
         return f"no such file in the configuration folder, which has: {', '.join(names[:20])}"
-
-
-def read_file(path: Path, name: str, max_size: int) -> bytes:
-    """Return the content of a file that may turn out to be anything; ``name`` is for messages.
-
-    Raises:
-        FileNotFoundError: it isn't there.
-        ConfigError: it can't be read, is no file, or is larger than ``max_size`` bytes.
-    """
-    try:
-        if path.exists() and not path.is_file():
-            raise ConfigError(name, message="isn't a file")
-        # Without O_NONBLOCK, a FIFO put there this moment would block here for ever.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            data = file.read(max_size + 1)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ConfigError(name, message=f"can't be read: {error.strerror}") from None
-    if len(data) > max_size:
-        raise ConfigError(name, message=f"is larger than {max_size} bytes")
-    return data
 
 
 def _resolved(path: Path) -> Path:

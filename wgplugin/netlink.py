@@ -8,25 +8,31 @@ import errno
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from pyroute2.iproute.linux import IPRoute
-from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST, genlmsg
+from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, genlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.generic import GenericNetlinkSocket
+from pyroute2.netlink.rtnl import RTM_GETLINK, RTM_GETNSID
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
 from wgplugin import wgmsg
 from wgplugin.errors import BackendError
-from wgplugin.wireguard import DeviceConfig
+from wgplugin.threads import to_the_end
+from wgplugin.wireguard import DeviceConfig, Place
 
 KIND = "wireguard"
 WORKERS = 4
 MAIN_TABLE = 254
 
-P = ParamSpec("P")
+PORT_TRIES = 30
+PORT_PAUSE = 0.1
+
 T = TypeVar("T")
 
 ADVICE = {
@@ -54,33 +60,40 @@ class KernelBackend:
     async def configure(self, ifname: str, config: DeviceConfig) -> None:
         """Change a device; see Backend."""
         await self._run(self._configure, ifname, config)
+        if config.listen_port:
+            await self._expect_port(ifname, config.listen_port)
 
     async def delete(self, ifname: str) -> None:
         """Delete a device; see Backend."""
         await self._run(self._delete, ifname)
 
-    async def names(self) -> list[str]:
-        """List devices; see Backend."""
-        return await self._run(self._names)
+    async def places(self) -> Mapping[str, Place]:
+        """Find devices; see Backend."""
+        return await self._run(self._places)
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Ask the kernel's routes; see Backend."""
         return await self._run(self._path_mtu, host)
 
-    async def _run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        call = loop.run_in_executor(self._workers, lambda: work(*args, **kwargs))
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            # The kernel can't be interrupted: what it did must be known before it is undone.
-            await asyncio.wait([call])
-            raise
+    async def _run(self, work: Callable[..., T], *args: Any) -> T:
+        return await to_the_end(work, *args, executor=self._workers)
+
+    async def _expect_port(self, ifname: str, port: int) -> None:
+        # A dying network namespace gives its devices' ports back some time later.
+        for _ in range(PORT_TRIES):
+            if await self._run(self._port_is_free, ifname):
+                return
+            await asyncio.sleep(PORT_PAUSE)
+        raise BackendError(
+            f"ListenPort {port} is in use on this host (see: ss -lunp sport = :{port}); "
+            "choose another or leave it out"
+        )
 
     @property
     def _links(self) -> Any:
         if not hasattr(self._local, "links"):
             self._local.links = IPRoute(ext_ack=True)
+            self._local.links.status["nlm_generator"] = False
         return self._local.links
 
     @property
@@ -101,6 +114,8 @@ class KernelBackend:
                     raise
                 self._links.link("del", ifname=ifname)
                 self._links.link("add", **add)
+            # By this it is found again in a container, where it gets another name.
+            self._links.link("set", ifname=ifname, ifalias=ifname)
 
     def _configure(self, ifname: str, config: DeviceConfig) -> None:
         with _errors(f"the WireGuard device {ifname} can't be configured"):
@@ -111,20 +126,18 @@ class KernelBackend:
                 message["attrs"] = [(str(kind), value) for kind, value in attributes]
                 flags = NLM_F_REQUEST | NLM_F_ACK
                 self._devices.nlm_request(message, msg_type=self._devices.prid, msg_flags=flags)
-            if config.listen_port:
-                self._try_port(ifname, config.listen_port)
 
-    def _try_port(self, ifname: str, port: int) -> None:
+    def _port_is_free(self, ifname: str) -> bool:
         # WireGuard opens its socket when the device goes up, which Docker does too late to tell.
-        try:
-            self._links.link("set", ifname=ifname, state="up")
-        except NetlinkError as error:
-            if error.code != errno.EADDRINUSE:
-                raise
-            raise BackendError(
-                f"ListenPort {port} is in use on this host; choose another or leave it out"
-            ) from None
-        self._links.link("set", ifname=ifname, state="down")
+        with _errors(f"the WireGuard device {ifname} can't be tried"):
+            try:
+                self._links.link("set", ifname=ifname, state="up")
+            except NetlinkError as error:
+                if error.code != errno.EADDRINUSE:
+                    raise
+                return False
+            self._links.link("set", ifname=ifname, state="down")
+            return True
 
     def _delete(self, ifname: str) -> None:
         with _errors(f"the WireGuard device {ifname} can't be deleted"):
@@ -134,10 +147,35 @@ class KernelBackend:
                 if error.code != errno.ENODEV:
                     raise
 
-    def _names(self) -> list[str]:
+    def _places(self) -> dict[str, Place]:
         with _errors("the WireGuard devices can't be listed"):
-            links = self._links.link("dump", kind=KIND)
-            return [link.get("ifname") for link in links if link.get(("linkinfo", "kind")) == KIND]
+            places = {
+                alias: Place.CONTAINER
+                for namespace in self._namespaces()
+                for _, alias in self._wireguard_devices(namespace)
+            }
+            return places | {ifname: Place.HOST for ifname, _ in self._wireguard_devices()}
+
+    def _namespaces(self) -> list[int]:
+        # The kernel numbers a namespace in the host's when a device is moved there.
+        found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
+        return [message.get_attr("NETNSA_NSID") for message in found]
+
+    def _wireguard_devices(self, namespace: int | None = None) -> list[tuple[str, str]]:
+        request = ifinfmsg()
+        if namespace is not None:
+            request["attrs"] = [("IFLA_IF_NETNSID", namespace)]
+        try:
+            links = self._links.nlm_request(request, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP)
+        except NetlinkError as error:
+            if namespace is None or error.code != errno.EINVAL:
+                raise
+            return []
+        return [
+            (link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_IFALIAS") or "")
+            for link in links
+            if link.get(("linkinfo", "kind")) == KIND
+        ]
 
     def _path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         try:

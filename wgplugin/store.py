@@ -7,46 +7,23 @@ the disk before the answer leaves. No record holds a key: configurations stay in
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
-import msgspec
-
-from wgplugin.errors import StoreError
-from wgplugin.protocol import Id, StaticRoute
+from wgplugin import records
+from wgplugin.errors import FileError, StoreError
+from wgplugin.files import read_file
+from wgplugin.records import Endpoint, Network, Record, RecordError
+from wgplugin.threads import to_the_end
 
 log = logging.getLogger(__name__)
 
-
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of what is stored: ``id`` names its file, ``version`` the layout of its fields."""
-
-    id: Id
-    version: Literal[1] = 1
-
-
-class Network(Record, frozen=True, kw_only=True):
-    """A Docker network: the configuration that its containers use, and the tunnel's options."""
-
-    configuration: str
-    tunnel: dict[str, str] = {}
-
-
-class Endpoint(Record, frozen=True, kw_only=True):
-    """A container's attachment, with what Docker is to set in it.
-
-    ``routes`` and ``gateways`` are decided when the endpoint is created, as that call alone has
-    the container's options.
-    """
-
-    network_id: Id
-    configuration: str
-    routes: tuple[StaticRoute, ...] = ()
-    gateways: tuple[str, ...] = ()
-
+MAX_SIZE = 1024 * 1024
 
 R = TypeVar("R", bound=Record)
 
@@ -54,20 +31,28 @@ R = TypeVar("R", bound=Record)
 class Records(Generic[R]):
     """All records of one kind: read from memory, written to a folder.
 
+    Whoever holds an endpoint's lock may ask for its network's, but not the other way around.
+
     Memory changes first, so that two requests never both believe a record theirs; it is changed
-    back if the disk refuses.
+    back if the disk refuses, or the caller is cancelled.
     """
 
     def __init__(self, folder: Path, kind: type[R]) -> None:
         """Read the folder, making it where it is missing.
 
+        A file that holds no record is logged and renamed, so that it is kept but not read again.
+
         Raises:
-            StoreError: the folder can't be made or read. A damaged file is logged and left out.
+            StoreError: the folder can't be made or read.
         """
         self._folder = folder
         self._records: dict[str, R] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            for draft in folder.glob("*.new"):
+                with contextlib.suppress(OSError):
+                    draft.unlink()
             for path in sorted(folder.glob("*.json")):
                 self._read(path, kind)
         except OSError as error:
@@ -75,14 +60,22 @@ class Records(Generic[R]):
 
     def _read(self, path: Path, kind: type[R]) -> None:
         try:
-            record = msgspec.json.decode(path.read_bytes(), type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            log.error("%s is damaged and not used: %s", path, error)
+            record = records.decode(read_file(path, MAX_SIZE), kind)
+            if record.id != path.stem:
+                raise RecordError(f"it is the record of {record.id}")
+        except records.NewerVersionError as error:
+            log.error("%s is left alone: %s", path, error)
+        except (OSError, FileError, RecordError) as error:
+            _set_aside(path, str(error))
         else:
             self._records[record.id] = record
 
     def __iter__(self) -> Iterator[R]:
         return iter(tuple(self._records.values()))
+
+    def lock(self, record_id: str) -> asyncio.Lock:
+        """Return the record's lock, which whoever changes the record holds."""
+        return self._locks.setdefault(record_id, asyncio.Lock())
 
     def get(self, record_id: str) -> R | None:
         """Return the record, or None."""
@@ -92,18 +85,19 @@ class Records(Generic[R]):
         """Keep the record, in the place of one with its id.
 
         Raises:
-            StoreError: it can't be written; memory and disk are as they were.
+            StoreError: it can't be written; memory and disk are as they were. They are, too, if
+                the caller is cancelled.
         """
         before = self._records.get(record.id)
-        self._records[record.id] = record
+        self._remember(record.id, record)
         try:
-            await asyncio.to_thread(self._write, self._path(record.id), msgspec.json.encode(record))
-        except OSError as error:
-            if before is None:
-                del self._records[record.id]
-            else:
-                self._records[record.id] = before
-            raise StoreError(f"the state folder can't be written: {error}") from None
+            await to_the_end(self._write, record)
+        except (OSError, asyncio.CancelledError) as error:
+            self._remember(record.id, before)
+            await to_the_end(self._restore, record.id, before)
+            if isinstance(error, OSError):
+                raise _refused(error) from None
+            raise
 
     async def remove(self, record_id: str) -> None:
         """Forget the record; it needn't be there.
@@ -112,26 +106,45 @@ class Records(Generic[R]):
             StoreError: its file can't be removed.
         """
         try:
-            await asyncio.to_thread(self._unlink, self._path(record_id))
+            await to_the_end(self._unlink, record_id)
         except OSError as error:
-            raise StoreError(f"the state folder can't be written: {error}") from None
-        self._records.pop(record_id, None)
+            raise _refused(error) from None
+        self._remember(record_id, None)
+
+    def _remember(self, record_id: str, record: R | None) -> None:
+        if record is None:
+            self._records.pop(record_id, None)
+        else:
+            self._records[record_id] = record
 
     def _path(self, record_id: str) -> Path:
         return self._folder / f"{record_id}.json"
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, record: R) -> None:
+        path = self._path(record.id)
         draft = path.with_suffix(".new")
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        try:
+            with draft.open("wb") as file:
+                file.write(records.encode(record))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
         self._sync_folder()
 
-    def _unlink(self, path: Path) -> None:
-        path.unlink(missing_ok=True)
+    def _unlink(self, record_id: str) -> None:
+        self._path(record_id).unlink(missing_ok=True)
         self._sync_folder()
+
+    def _restore(self, record_id: str, record: R | None) -> None:
+        try:
+            if record is None:
+                self._unlink(record_id)
+            else:
+                self._write(record)
+        except OSError as error:
+            log.error("%s may be out of date: %s", self._path(record_id), error)
 
     def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -156,3 +169,17 @@ class Store:
     def holder(self, configuration: str) -> Endpoint | None:
         """Return the endpoint that uses the configuration now, if one does."""
         return next((e for e in self.endpoints if e.configuration == configuration), None)
+
+
+def _set_aside(path: Path, reason: str) -> None:
+    aside = path.with_name(f"{path.name}.damaged")
+    try:
+        path.replace(aside)
+    except OSError as error:
+        log.error("%s isn't used (%s) and can't be renamed: %s", path, reason, error)
+    else:
+        log.error("%s isn't used (%s) and is now %s", path, reason, aside.name)
+
+
+def _refused(error: OSError) -> StoreError:
+    return StoreError(f"the state folder can't be written: {error}")

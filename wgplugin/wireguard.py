@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Protocol
 
@@ -88,6 +90,13 @@ class DeviceConfig:
     peers: tuple[PeerConfig, ...] = ()
 
 
+class Place(Enum):
+    """Where a device is: in the host's network namespace, or in that of a container."""
+
+    HOST = auto()
+    CONTAINER = auto()
+
+
 class Backend(Protocol):
     """What makes and changes devices; all in the network namespace of the host.
 
@@ -98,13 +107,16 @@ class Backend(Protocol):
         """Make a device, down and without peers; one left over under that name is replaced."""
 
     async def configure(self, ifname: str, config: DeviceConfig) -> None:
-        """Change a device; a listen port that is taken shows here, not in the container."""
+        """Change a device; a listen port that is taken shows here, not in the container.
+
+        A port that is given back within a few seconds is waited for.
+        """
 
     async def delete(self, ifname: str) -> None:
         """Delete a device; there being none is success."""
 
-    async def names(self) -> list[str]:
-        """Return the names of the host's WireGuard devices; those in containers aren't seen."""
+    async def places(self) -> Mapping[str, Place]:
+        """Return where each device is, by the name that create() gave it."""
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Return the MTU in bytes of the way to a host, or by default; None if there is no way."""
