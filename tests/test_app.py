@@ -2,8 +2,10 @@
 that they understand it."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -197,6 +199,43 @@ def test_body_that_is_none_or_too_much_is_called_so(client: Client, body: bytes,
     status, answer = client.send("NetworkDriver.Join", body)
     assert status == 400
     assert said in answer["Err"]
+
+
+@pytest.mark.parametrize("endpoint_id", ["", ".", "..", "../../etc/passwd", "a/b", "a\x00b", "é"])
+def test_endpoint_id_that_could_be_a_path_is_refused(client: Client, endpoint_id: str) -> None:
+    request = {"NetworkID": NETWORK_ID, "EndpointID": endpoint_id}
+    for name in ("CreateEndpoint", "Join", "Leave", "DeleteEndpoint"):
+        status, answer = client.call(f"NetworkDriver.{name}", request)
+        assert status == 400
+        assert answer["Err"].startswith("the request can't be read")
+
+
+def test_request_that_breaks_off_does_nothing_and_is_said(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: Queue[str] = Queue()
+    monkeypatch.setattr(app.log, "warning", lambda text, *values: said.put(text % values))
+    body = json.dumps(CREATE_NETWORK).encode()
+    head = f"POST /NetworkDriver.CreateNetwork HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(client.path))
+        connection.sendall(head.encode() + body[:-5])
+    assert said.get(timeout=30) == "NetworkDriver.CreateNetwork refused: the request breaks off"
+    status, answer = client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
+    assert status == 500
+    assert "doesn't know this network" in answer["Err"]
+
+
+def test_request_whose_rest_never_comes_is_given_up(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "DEADLINE", 0.5)
+    head = b"POST /NetworkDriver.CreateNetwork HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(client.path))
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 500 ")
 
 
 def test_error_of_the_driver_is_what_the_user_reads(client: Client) -> None:

@@ -1,6 +1,8 @@
 """The configuration folder: whatever is in it, a configuration or one clear error comes out."""
 
 import os
+import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,12 +41,32 @@ def make_large(path: Path) -> None:
     path.write_bytes(b"#" * (MAX_SIZE + 1))
 
 
+def make_huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(100 * 1024 * 1024)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+def make_device(path: Path) -> None:
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("only root can make a device")
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
         (make_file, "home.conf:2:1: "),
         (make_outward_link, "leads out of the folder"),
         (make_large, "larger than"),
+        (make_huge, "larger than"),
+        (make_socket, "isn't a file"),
+        (make_device, "isn't a file"),
         (Path.mkdir, "isn't a file"),
         (os.mkfifo, "isn't a file"),
         (lambda path: path.symlink_to(path.name), "can't be read"),

@@ -109,7 +109,6 @@ class Records(Generic[R]):
             await to_the_end(self._unlink, record_id)
         except OSError as error:
             raise _refused(error) from None
-        self._remember(record_id, None)
 
     def _remember(self, record_id: str, record: R | None) -> None:
         if record is None:
@@ -135,6 +134,7 @@ class Records(Generic[R]):
 
     def _unlink(self, record_id: str) -> None:
         self._path(record_id).unlink(missing_ok=True)
+        self._remember(record_id, None)
         self._sync_folder()
 
     def _restore(self, record_id: str, record: R | None) -> None:
