@@ -32,6 +32,17 @@ def state_folder() -> Path:
     return Path(root, "plugins", plugin_id, "propagated-mount")
 
 
+def plugin_pid() -> int:
+    """Return the process id of the plugin under test, as the host sees it."""
+    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
+    (pid,) = (
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cgroup")
+        if plugin_id in path.read_text()
+    )
+    return pid
+
+
 def create_network(
     name: str, configuration: str, *options: str, driver: str = PLUGIN
 ) -> tuple[str, ...]:
@@ -85,6 +96,10 @@ class Container:
         """Return what Docker knows of the container."""
         return json.loads(docker("inspect", self.name))[0]
 
+    def pid(self) -> int:
+        """Return the id of its first process, as the host sees it."""
+        return int(self.inspect()["State"]["Pid"])
+
     def in_namespace(self, *command: str) -> str:
         """Run a program of the host in the container's network namespace, as root."""
-        return run("nsenter", "--net", "--target", str(self.inspect()["State"]["Pid"]), *command)
+        return run("nsenter", "--net", "--target", str(self.pid()), *command)
