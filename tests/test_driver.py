@@ -309,6 +309,16 @@ def test_deleted_network_takes_its_forgotten_endpoints_along(host: Host) -> None
     assert not [*host.store.endpoints, *host.store.networks]
 
 
+def test_network_that_is_deleted_while_a_container_joins_leaves_nothing(host: Host) -> None:
+    async def race() -> None:
+        await host.create_endpoint("n1", "e1")
+        await asyncio.gather(host.join("n1", "e1"), host.delete_network("n1"))
+
+    asyncio.run(race())
+    assert host.backend.devices == {}
+    assert not list(host.store.endpoints)
+
+
 def test_configuration_serves_one_container_at_a_time(host: Host) -> None:
     asyncio.run(host.create_network("n2", "home"))
     asyncio.run(host.attach("n1", "e1"))
