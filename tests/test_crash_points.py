@@ -1,13 +1,14 @@
 """The plugin is killed at every point of a call, one after the other: a new one comes to terms.
 
-A point is before each step of the event loop and before each operation on a file. The call runs in
-a child process, which ends at the chosen point as if by SIGKILL: nothing that was meant to clear up
-is run. What the kernel has is in a folder, which outlives the child.
+A point is before each step of the event loop, before each operation on a file, and after a file is
+opened. The call runs in a child process, which ends at the chosen point as if by SIGKILL: nothing
+that was meant to clear up is run. What the kernel has is in a folder, which outlives the child.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from asyncio import events
@@ -95,6 +96,16 @@ class KillAt:
             return counted
 
         sys.addaudithook(audit)
+
+        def after(function: Callable[..., Any]) -> Callable[..., Any]:
+            def counted(*arguments: Any, **options: Any) -> Any:
+                result = function(*arguments, **options)
+                point()
+                return result
+
+            return counted
+
+        io.open = after(io.open)
         os.fsync = before(os.fsync)
         events.Handle._run = before(events.Handle._run)  # type: ignore[method-assign]
 

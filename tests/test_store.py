@@ -64,7 +64,7 @@ DAMAGE = {
     "cut off": b'{"id":"n0","version":2,"confi',
     "not UTF-8": b"\xff\xfe",
     "a list": b"[]",
-    "nested too deeply": b"[" * 100_000,
+    "nested too deeply": b'{"x":' * 100_000,
     "no version": b'{"id":"n0","configuration":"home"}',
     "version of no number": b'{"id":"n0","version":"2","configuration":"home"}',
     "version that never was": b'{"id":"n0","version":0,"configuration":"home"}',

@@ -29,6 +29,7 @@ from wgplugin.wireguard import DeviceConfig, Place
 KIND = "wireguard"
 WORKERS = 4
 MAIN_TABLE = 254
+NAMESPACES_IN_32_KIB = range(1100, 1171)
 
 PORT_TRIES = 30
 PORT_PAUSE = 0.1
@@ -157,14 +158,22 @@ class KernelBackend:
             return places | {ifname: Place.HOST for ifname, _ in self._wireguard_devices()}
 
     def _namespaces(self) -> list[int]:
-        # The kernel numbers a namespace in the host's when a device is moved there.
-        found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
+        """Return the numbers that the host's namespace has for others.
+
+        The kernel gives one when a device is moved there. Some kernels (6.12 is one) end the list
+        with the first message, which is 4 KiB on a socket's first use and then 32 KiB.
+        """
+        for _ in range(2):
+            found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
+        if len(found) in NAMESPACES_IN_32_KIB:
+            raise BackendError("there are more network namespaces than the kernel tells of")
         return [message.get_attr("NETNSA_NSID") for message in found]
 
     def _wireguard_devices(self, namespace: int | None = None) -> list[tuple[str, str]]:
         request = ifinfmsg()
+        request["attrs"] = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", KIND)]})]
         if namespace is not None:
-            request["attrs"] = [("IFLA_IF_NETNSID", namespace)]
+            request["attrs"].append(("IFLA_IF_NETNSID", namespace))
         try:
             links = self._links.nlm_request(request, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP)
         except NetlinkError as error:
