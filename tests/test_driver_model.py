@@ -263,4 +263,4 @@ class DockerAndFate(RuleBasedStateMachine):
 
 
 TestDriver = DockerAndFate.TestCase
-TestDriver.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+TestDriver.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -39,8 +39,20 @@ def test_container_that_was_removed_while_the_plugin_was_away_holds_nothing(
             assert box.fetch(WEB_IPV4) == "10.8.0.15"
 
 
+@pytest.fixture
+def crowd() -> Iterator[None]:
+    """So many network namespaces that some kernels don't tell of the next one at once."""
+    names = [f"crowd-{number}" for number in range(140)]
+    for name in names:
+        run("ip", "netns", "add", name)
+        run("ip", "netns", "set", name, "auto")
+    yield
+    for name in names:
+        run("ip", "netns", "del", name)
+
+
 def test_container_that_runs_holds_its_configuration_after_a_restart_of_the_plugin(
-    configurations: Configurations,
+    configurations: Configurations, crowd: None
 ) -> None:
     name = configurations.client("held", "10.8.0.16/32", allowed_ips="0.0.0.0/0")
     with network(name) as net, container(net) as box:
