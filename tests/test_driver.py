@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.loops import LoopWithoutThreads
 from tests.memory_backend import MemoryBackend
 from wgplugin import protocol
 from wgplugin.driver import Driver
@@ -310,14 +311,56 @@ def test_deleted_network_takes_its_forgotten_endpoints_along(host: Host) -> None
     assert not [*host.store.endpoints, *host.store.networks]
 
 
-def test_network_that_is_deleted_while_a_container_joins_leaves_nothing(host: Host) -> None:
-    async def race() -> None:
-        await host.create_endpoint("n1", "e1")
-        await asyncio.gather(host.join("n1", "e1"), host.delete_network("n1"))
+def at_once(*calls: Coroutine[Any, Any, object]) -> list[bool]:
+    """Run calls step by step in turn; tell of each whether it succeeded."""
 
-    asyncio.run(race())
+    async def run() -> list[object]:
+        return [*await asyncio.gather(*calls, return_exceptions=True)]
+
+    with asyncio.Runner(loop_factory=LoopWithoutThreads) as runner:
+        results = runner.run(run())
+    for result in results:
+        assert not isinstance(result, Exception) or isinstance(result, PluginError)
+    return [not isinstance(result, Exception) for result in results]
+
+
+async def later(steps: int, call: Coroutine[Any, Any, object]) -> object:
+    """Begin a call that many steps of the event loop later."""
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    return await call
+
+
+@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("delete", ["network", "endpoint"])
+def test_what_is_deleted_while_a_container_joins_leaves_nothing(
+    host: Host, delete: str, steps: int
+) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    deletion = host.delete_network("n1") if delete == "network" else host.delete_endpoint("e1")
+    at_once(later(steps, host.join("n1", "e1")), later(8 - steps, deletion))
     assert host.backend.devices == {}
     assert not list(host.store.endpoints)
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_stale_holder_that_joins_this_moment_leaves_nothing(host: Host, steps: int) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    host.wait()
+    at_once(later(8 - steps, host.create_endpoint("n1", "e2")), later(steps, host.join("n1", "e1")))
+    known = {device_name(endpoint.id) for endpoint in host.store.endpoints}
+    assert set(host.backend.devices) <= known
+    assert len(known) == 1
+
+
+def test_stale_holder_that_is_created_anew_this_moment_is_a_holder(host: Host) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    host.wait()
+    assert at_once(host.create_endpoint("n1", "e2"), host.create_endpoint("n1", "e1")) == [
+        False,
+        True,
+    ]
+    assert [endpoint.id for endpoint in host.store.endpoints] == ["e1"]
 
 
 def test_configuration_serves_one_container_at_a_time(host: Host) -> None:
