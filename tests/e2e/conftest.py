@@ -1,10 +1,6 @@
 """One plugin and one provider for all tests; after each of them, nothing may be left."""
 
-import io
 import os
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.commands import run
-from tests.e2e.docker import IMAGE, PLUGIN, docker, make, state_folder
+from tests.e2e.docker import IMAGE, PLUGIN, docker, import_image, make, state_folder
 from tests.e2e.provider import ENDPOINT, Provider
 
 OPT_IN = "DOCKER_TESTS"
@@ -40,10 +36,19 @@ class Configurations:
         (self.folder / f"{name}.conf").write_text(text)
         return name
 
-    def client(self, name: str, *addresses: str, assigned: str = "", allowed_ips: str) -> str:
+    def client(
+        self,
+        name: str,
+        *addresses: str,
+        assigned: str = "",
+        allowed_ips: str,
+        endpoint: str = ENDPOINT,
+        interface: str = "",
+    ) -> str:
         """Write a configuration that the provider admits, and return its name.
 
-        ``assigned`` are the subnets where Docker assigns the addresses, comma-separated.
+        ``assigned`` are the subnets where Docker assigns the addresses, comma-separated;
+        ``interface`` is a further line of that section.
         """
         private_key = run("wg", "genkey")
         own = [address.partition("/")[0] for address in addresses] + assigned.split(",")
@@ -51,25 +56,15 @@ class Configurations:
         address = f"Address = {', '.join(addresses)}\n" if addresses else ""
         return self.write(
             name,
-            f"[Interface]\nPrivateKey = {private_key}\n{address}\n"
+            f"[Interface]\nPrivateKey = {private_key}\n{address}{interface}\n\n"
             f"[Peer]\nPublicKey = {self.provider.public_key}\n"
-            f"Endpoint = {ENDPOINT}\nAllowedIPs = {allowed_ips}\n",
+            f"Endpoint = {endpoint}\nAllowedIPs = {allowed_ips}\n",
         )
 
 
 @pytest.fixture(scope="session")
 def image() -> Iterator[str]:
-    busybox = shutil.which("busybox")
-    assert busybox, "a static busybox is needed: apt-get install busybox-static"
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(busybox, "busybox")
-        for applet in run(busybox, "--list").split():
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "/busybox"
-            tar.addfile(link)
-    importer = ["docker", "import", "-", IMAGE]
-    subprocess.run(importer, input=archive.getvalue(), check=True, capture_output=True)
+    import_image()
     yield IMAGE
     docker("rmi", IMAGE)
 

@@ -1,14 +1,18 @@
 """Docker with the plugin under test, as a user drives it."""
 
+import io
 import json
+import shutil
+import subprocess
+import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.e2e.commands import run
+from tests.e2e.commands import run, wait_until
 
 PLUGIN = "wireguard-e2e:latest"
 IMAGE = "wireguard-e2e-busybox"
@@ -17,6 +21,21 @@ IMAGE = "wireguard-e2e-busybox"
 def docker(*arguments: str) -> str:
     """Run the Docker client; see run()."""
     return run("docker", *arguments)
+
+
+def import_image() -> None:
+    """Make the image of all containers: a static busybox, with its applets in /bin."""
+    busybox = shutil.which("busybox")
+    assert busybox, "a static busybox is needed: apt-get install busybox-static"
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(busybox, "busybox")
+        for applet in run(busybox, "--list").split():
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "/busybox"
+            tar.addfile(link)
+    importer = ["docker", "import", "-", IMAGE]
+    subprocess.run(importer, input=archive.getvalue(), check=True, capture_output=True)
 
 
 def make(target: str, config_dir: Path) -> None:
@@ -33,14 +52,23 @@ def state_folder() -> Path:
 
 
 def plugin_pid() -> int:
-    """Return the process id of the plugin under test, as the host sees it."""
+    """Return the process id of the plugin under test, once Docker has started it."""
     plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
-    (pid,) = (
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/cgroup")
-        if plugin_id in path.read_text()
-    )
-    return pid
+    found: list[int] = []
+
+    def runs() -> bool:
+        for folder in Path("/proc").glob("[0-9]*"):
+            # Processes come and go meanwhile; one that has ended has no command line any more.
+            with suppress(OSError):
+                if (
+                    plugin_id in (folder / "cgroup").read_text()
+                    and (folder / "cmdline").read_text()
+                ):
+                    found.append(int(folder.name))
+        return bool(found)
+
+    wait_until(runs, "the plugin's process")
+    return found[0]
 
 
 def create_network(

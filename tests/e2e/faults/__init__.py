@@ -1,0 +1,1 @@
+"""Whatever dies, stops or fills up: tunnels go on, containers come back, nothing is left."""

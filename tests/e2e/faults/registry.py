@@ -1,0 +1,76 @@
+"""A registry on this machine's loopback: just enough to push a plugin to, and to pull it from."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+HOST, PORT = "127.0.0.1", 5000
+ADDRESS = f"{HOST}:{PORT}"
+
+
+class Registry(ThreadingHTTPServer):
+    """Keeps blobs and manifests by the last part of their path: a digest, or a manifest's tag."""
+
+    def __init__(self) -> None:
+        super().__init__((HOST, PORT), Handler)
+        self.content: dict[str, tuple[str, bytes]] = {}
+
+
+@contextmanager
+def registry() -> Iterator[None]:
+    """The registry, for as long as the block lasts."""
+    with Registry() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Registry
+
+    def do_GET(self) -> None:
+        if self.path == "/v2/":
+            self._answer(200, {})
+        elif kept := self.server.content.get(self.path.rpartition("/")[2]):
+            kind, data = kept
+            headers = {"Content-Type": kind, "Docker-Content-Digest": _digest(data)}
+            self._answer(200, headers, data)
+        else:
+            self._answer(404, {})
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self._answer(202, {"Location": f"{self.path}upload"})
+
+    def do_PUT(self) -> None:
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        url = urlsplit(self.path)
+        (name,) = parse_qs(url.query).get("digest", [url.path.rpartition("/")[2]])
+        kind = self.headers.get("Content-Type", "application/octet-stream")
+        self.server.content[name] = self.server.content[_digest(data)] = (kind, data)
+        self._answer(201, {"Location": self.path, "Docker-Content-Digest": _digest(data)})
+
+    def _answer(self, status: int, headers: dict[str, str], body: bytes = b"") -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
