@@ -12,6 +12,9 @@ VENV := .venv/.up-to-date
 PYTHON := .venv/bin/python
 LAB := python3 -m tests.lab
 RELEASES := 20.10 26.1 28.5
+BENCH_DOCKER := 28.5
+BENCH ?=
+EFFORT ?= 1
 DOCKER_ANSWERS := docker info >/dev/null 2>&1
 
 # install PACKAGE, or say that it is missing; need COMMAND, which is in PACKAGE.
@@ -21,7 +24,7 @@ need = command -v $(1) >/dev/null || { $(call install,$(2)); }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test $(addprefix test-,$(RELEASES)) check test-host rootfs plugin install uninstall lock clean docker tools
+.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check test-host soak rootfs plugin install uninstall lock clean docker tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -39,7 +42,7 @@ test: tools check rootfs ## all tests: the quick ones, then real Docker and Wire
 		$(addprefix test-,$(RELEASES))
 
 $(addprefix test-,$(RELEASES)): test-%: rootfs
-	@$(LAB) run --docker $* --timeout 2400 --env DOCKER_TESTS=yes -- \
+	@$(LAB) run --docker $* --timeout 4500 --env DOCKER_TESTS=yes -- \
 		python3 -m pytest -p no:cacheprovider tests/e2e
 
 check: $(VENV) ## ruff, mypy and the quick tests
@@ -50,6 +53,21 @@ check: $(VENV) ## ruff, mypy and the quick tests
 
 test-host: rootfs docker ## the tests for Docker on this host's own Docker and WireGuard (as root)
 	DOCKER_TESTS=yes python3 -m pytest tests/e2e
+
+bench: tools rootfs ## measure speed, size and memory, here and in the lab: bench/results
+	@BENCH_COMMIT=$$(git describe --always --dirty || echo unknown) && export BENCH_COMMIT \
+		&& $(LAB) build --env BENCH_COMMIT -- python3 -m bench start size enable \
+			--effort $(EFFORT) --name "This machine, natively" --to bench/results/native.json \
+		&& $(LAB) run --docker $(BENCH_DOCKER) --env BENCH_COMMIT -- python3 -m bench \
+			--effort $(EFFORT) --name "The lab" --lab $(BENCH) \
+			--to bench/results/lab.json --profile bench/profile.txt
+	@python3 -m bench --page bench/results/native.json bench/results/lab.json
+
+soak: tools rootfs $(VENV) ## the long tests: a storm of containers, thousands of calls, power cuts (in the lab)
+	@$(LAB) run --docker 28.5 --timeout 7200 --env DOCKER_TESTS=yes --env SOAK=yes \
+		--env SOAK_CONTAINERS --env SOAK_AT_ONCE --env SOAK_CYCLES -- \
+		python3 -m pytest -p no:cacheprovider -s tests/soak
+	POWER_CUTS=$${POWER_CUTS:-5} $(PYTHON) -m pytest -s tests/power_cut
 
 rootfs: build/rootfs.tar ## the plugin's root file system: build/rootfs.tar
 

@@ -1,12 +1,20 @@
 #!/bin/sh
 # Build the plugin's root file system with Docker: plugin/build.sh OUTPUT.tar
-# BASE names the base image.
+# BASE names the base image. The same base, lock file and SOURCE_DATE_EPOCH give the same bytes.
 set -eu
 output=$1
 image=wireguard-docker-plugin:build
 
-docker build --network host --build-arg "BASE=${BASE:-debian:trixie-slim}" \
-	--tag "$image" --file plugin/Dockerfile .
-container=$(docker create "$image")
+build() {
+	docker build --network host --build-arg "BASE=${BASE:-debian:trixie-slim}" \
+		--build-arg "SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}" --file plugin/Dockerfile "$@" .
+}
+
+build --tag "$image"
+# The archive is the builder's: one of docker export has times, and files of Docker's own.
+build --target build --tag "$image-stage"
+container=$(docker create "$image-stage" true)
 trap 'docker rm "$container" >/dev/null' EXIT
-docker export --output "$output" "$container"
+docker cp "$container:/build/rootfs.tar" "$output"
+# The archive has the time of its build, which may be older than what make compares it with.
+touch "$output"

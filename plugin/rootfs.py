@@ -83,10 +83,30 @@ class SSLContext:
 class SSLSocket(SSLContext):
     """Can't be made either."""
 '''
+# What libraries import and the plugin has no use for: children, mocks, logging's own files,
+# traffic control.
+PROCESSES = "Pipe = Process = Queue = None\n"
+MOCKS = "class Mock:\n    pass\n"
+TRAFFIC_CONTROL = """\
+from pyroute2.netlink import nlmsg
+
+plugins = {}
+
+
+class tcmsg(nlmsg):
+    pass
+"""
 REPLACED = {
     STDLIB / "ssl.py": SSL,
+    STDLIB / "logging/config.py": "",
+    STDLIB / "multiprocessing/__init__.py": PROCESSES,
+    STDLIB / "unittest/__init__.py": "",
+    STDLIB / "unittest/mock.py": MOCKS,
+    SITE / "pyroute2/netlink/rtnl/tcmsg/__init__.py": TRAFFIC_CONTROL,
     # Imports every subsystem of the library, most of which nothing else would.
     SITE / "pyroute2/__init__.py": "",
+    # Would import its command line and its process manager, too.
+    SITE / "uvicorn/__init__.py": "from uvicorn.config import Config\n",
 }
 # These read their own source to see what they export.
 AS_SOURCE = (SITE / "anyio/__init__.py", SITE / "anyio/abc/__init__.py")
@@ -166,6 +186,8 @@ def add_module(full: Path, rootfs: Path, path: Path) -> None:
             cfile=str(target.with_suffix(".pyc")),
             dfile=f"/{path}",
             doraise=True,
+            # Docstrings take memory, and of the plugin's own some are its command line's help.
+            optimize=0 if path.is_relative_to(SITE / "wgplugin") else 2,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
     if path.suffix == ".so":

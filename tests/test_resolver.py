@@ -31,6 +31,11 @@ def test_literal_endpoint_is_taken_as_it_is(host: str, port: str, expected: Sock
     assert resolve(host, port) == expected
 
 
+def test_literal_endpoint_needs_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", failing(NO_NAME))
+    assert resolve("192.0.2.1", "51820").host == ip_address("192.0.2.1")
+
+
 def test_host_name_is_resolved() -> None:
     assert resolve("localhost", "51820").host.is_loopback
 

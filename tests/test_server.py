@@ -6,7 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
+import uvicorn.server
 
+from tests.memory_backend import MemoryBackend
+from tests.serving import Client
 from tests.test_driver import Host
 from wgplugin import server
 from wgplugin.app import create_app
@@ -48,3 +51,26 @@ def test_endpoint_that_was_settling_at_the_start_is_dropped_when_it_never_settle
     assert device_name("e1") in host.backend.devices
     asyncio.run(serve())
     assert not host.backend.devices
+
+
+def test_server_does_nothing_until_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tick(self: uvicorn.server.Server, counter: int) -> bool:
+        raise AssertionError("the server woke up without a call")
+
+    monkeypatch.setattr(uvicorn.server.Server, "on_tick", tick)
+    driver = Driver(ConfigFolder(tmp_path), Store(tmp_path / "state"), MemoryBackend(), Resolver())
+
+    async def serve() -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "socket"))
+            listener.listen()
+            serving = asyncio.create_task(server.Server(create_app(driver), driver).serve(listener))
+            answer = await asyncio.to_thread(Client(tmp_path / "socket").call, "Plugin.Activate")
+            assert answer == (200, {"Implements": ["NetworkDriver"]})
+            assert not serving.done()
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    asyncio.run(serve())

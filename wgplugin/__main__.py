@@ -11,24 +11,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wgplugin import __version__
+from wgplugin.start import SOCKET, listen
 
 if TYPE_CHECKING:
     from wgplugin.settings import Settings
 
 log = logging.getLogger("wgplugin")
 
-SOCKET = Path("/run/docker/plugins/wireguard.sock")
 CONFIG_DIR = Path("/etc/wireguard")
 STATE_DIR = Path("/var/lib/wgplugin")
 
 
-def main() -> int:
-    """Run the command line; return the exit status."""
+def main(listener: socket.socket | None = None) -> int:
+    """Run the command line; return the exit status. ``listener`` is there already, if given."""
     parser = argparse.ArgumentParser(prog="wgplugin", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve_parser = commands.add_parser("serve", help="serve Docker's network driver protocol")
-    serve_parser.add_argument("--socket", type=Path, default=SOCKET)
+    serve_parser.add_argument("--socket", default=SOCKET)
     serve_parser.add_argument("--config-dir", type=Path, default=CONFIG_DIR)
     serve_parser.add_argument("--state-dir", type=Path, default=STATE_DIR)
     serve_parser.add_argument("--log-level", default=os.environ.get("LOG_LEVEL"))
@@ -43,19 +43,7 @@ def main() -> int:
 
         return check.run(arguments.files, arguments.json)
     # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
-    return serve(_listen(arguments.socket), arguments)
-
-
-def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    listener.listen(128)
-    return listener
+    return serve(listener or listen(arguments.socket), arguments)
 
 
 def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:

@@ -17,9 +17,10 @@ from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, genlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.generic import GenericNetlinkSocket
-from pyroute2.netlink.rtnl import RTM_GETLINK, RTM_GETNSID
+from pyroute2.netlink.rtnl import RTM_GETLINK, RTM_GETNSID, RTM_GETROUTE
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from wgplugin import wgmsg
 from wgplugin.errors import BackendError
@@ -191,13 +192,23 @@ class KernelBackend:
             if host is None:
                 routes = self._links.get_default_routes(socket.AF_INET, MAIN_TABLE)
             else:
-                routes = self._links.route("get", dst=str(host))
+                way = rtmsg()
+                way["family"] = socket.AF_INET if host.version == 4 else socket.AF_INET6
+                way["dst_len"] = host.max_prefixlen
+                way["attrs"] = [("RTA_DST", str(host))]
+                routes = self._get(way, RTM_GETROUTE)
             for route in routes[:1]:
-                (link,) = self._links.link("get", index=route.get("oif"))
+                device = ifinfmsg()
+                device["index"] = route.get("oif")
+                (link,) = self._get(device, RTM_GETLINK)
                 return int(route.get(("metrics", "mtu")) or link.get("mtu"))
         except NetlinkError:
             pass
         return None
+
+    def _get(self, request: Any, kind: int) -> Any:
+        # pyroute2's own "get" asks for an acknowledgement, too, and keeps it for good.
+        return self._links.nlm_request(request, kind, NLM_F_REQUEST)
 
 
 class _DeviceMessage(genlmsg):  # type: ignore[misc]

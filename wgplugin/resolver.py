@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
@@ -13,6 +14,9 @@ from wgplugin.hints import shown
 from wgplugin.wireguard import SocketAddress
 
 FIRST_PAUSE = 0.5
+
+LOOK_UPS = 64
+"""How many look-ups may hang before others must wait for them."""
 
 _TRANSIENT = (socket.EAI_AGAIN, socket.EAI_SYSTEM)
 
@@ -25,10 +29,10 @@ class Resolver:
     """
 
     def __init__(self) -> None:
-        self._workers = ThreadPoolExecutor(thread_name_prefix="resolver")
+        self._workers = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="resolver")
 
     async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
-        """Return the first address of the endpoint; a literal one needs no look-up.
+        """Return the first address of the endpoint; a literal one needs no look-up and no thread.
 
         A resolver's temporary failure is tried again, with growing pauses, until ``bound`` seconds
         are over.
@@ -36,6 +40,8 @@ class Resolver:
         Raises:
             PluginError: there is no such host, or no answer within the bound.
         """
+        with contextlib.suppress(socket.gaierror):
+            return _first(endpoint, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         answer = "no answer"
@@ -61,7 +67,11 @@ class Resolver:
 
 
 def _getaddrinfo(endpoint: PeerEndpoint) -> SocketAddress:
-    results = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM)
+    return _first(endpoint)
+
+
+def _first(endpoint: PeerEndpoint, flags: int = 0) -> SocketAddress:
+    results = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM, flags=flags)
     host, port, *rest = results[0][4]
     scope_id = int(rest[1]) if rest else 0
     return SocketAddress(ip_address(str(host).partition("%")[0]), int(port), scope_id)

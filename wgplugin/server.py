@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from types import FrameType
 
-import uvicorn
+import uvicorn.config
+import uvicorn.server
 from starlette.applications import Starlette
 
 from wgplugin.driver import Driver
@@ -26,8 +28,8 @@ class Server:
     def __init__(self, app: Starlette, driver: Driver) -> None:
         """Serve ``app``, whose calls go to ``driver``."""
         self._driver = driver
-        self._server = uvicorn.Server(
-            uvicorn.Config(
+        self._server = _HTTPServer(
+            uvicorn.config.Config(
                 app,
                 loop="asyncio",
                 http="httptools",
@@ -60,3 +62,20 @@ class Server:
     async def _reconcile_later(self) -> None:
         await asyncio.sleep(SETTLING)
         await self._reconcile()
+
+
+class _HTTPServer(uvicorn.server.Server):
+    """Sleeps until it is told to end, where uvicorn's own looks ten times a second."""
+
+    def __init__(self, config: uvicorn.config.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for the end."""
+        await self._told.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End, by a signal."""
+        super().handle_exit(sig, frame)
+        asyncio.get_running_loop().call_soon_threadsafe(self._told.set)

@@ -40,7 +40,7 @@ RELEASES = {
         Release(
             "28.5",
             "forky",
-            (*COMMON_PACKAGES, "docker-cli", "docker-compose"),
+            (*COMMON_PACKAGES, "docker-cli", "docker-compose", "iperf3"),
             # Mirrors may carry this suite after its Release file's date; signatures still count.
             ('Acquire::Check-Valid-Until "false"',),
         ),

@@ -55,6 +55,6 @@ def _is_of_plugin(process: int, plugin_id: str) -> bool:
     folder = Path("/proc", str(process))
     try:
         arguments = (folder / "cmdline").read_bytes().split(b"\0")
-        return b"wgplugin" in arguments and plugin_id in (folder / "mountinfo").read_text()
+        return b"wgplugin.start" in arguments and plugin_id in (folder / "mountinfo").read_text()
     except OSError:
         return False

@@ -1,0 +1,19 @@
+"""The program as Docker starts it: nothing that takes long comes before its socket."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[1]
+IMPORTS = (
+    f"import sys; sys.path.append({str(CHECKOUT)!r}); import wgplugin.start; print(*sys.modules)"
+)
+# Each takes milliseconds to import.
+SLOW = {"argparse", "asyncio", "contextlib", "logging", "pathlib", "typing", "uvicorn"}
+
+
+def test_what_listens_imports_nothing_that_takes_long() -> None:
+    command = [sys.executable, "-I", "-S", "-c", IMPORTS, str(CHECKOUT)]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "wgplugin.start" in modules
+    assert not SLOW & set(modules)
