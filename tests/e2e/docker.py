@@ -1,6 +1,8 @@
 """Docker with the plugin under test, as a user drives it."""
 
 import json
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,6 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 from tests.e2e.commands import run
+
+LIVE = os.environ.get("EDITION") == "live"
+"""Whether the plugin under test is of the live edition: the Makefile's EDITION."""
 
 PLUGIN = "wireguard-e2e:latest"
 IMAGE = "wireguard-e2e-busybox"
@@ -91,6 +96,11 @@ class Container:
     def fetch(self, host: str) -> str:
         """Fetch a web page."""
         return self.run("wget", "-q", "-O", "-", f"http://{host}/")
+
+    def routes(self) -> list[str]:
+        """Return the destinations that lead into wg0, of all tables."""
+        shown = self.run("ip", "route", "show", "table", "all")
+        return re.findall(r"^([0-9.]\S*|default) (?:via \S+ )?dev wg0", shown, re.MULTILINE)
 
     def inspect(self) -> Any:
         """Return what Docker knows of the container."""
