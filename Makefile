@@ -44,7 +44,7 @@ test: tools check rootfs ## all tests: the quick ones, then real Docker and Wire
 		$(addprefix test-,$(RELEASES))
 
 $(addprefix test-,$(RELEASES)): test-%: rootfs
-	@$(LAB) run --docker $* --timeout 2400 --env DOCKER_TESTS=yes -- \
+	@$(LAB) run --docker $* --timeout 3600 --env DOCKER_TESTS=yes --env EDITION=$(EDITION) -- \
 		python3 -m pytest -p no:cacheprovider tests/e2e
 
 check: $(VENV) ## ruff, mypy and the quick tests
@@ -54,7 +54,7 @@ check: $(VENV) ## ruff, mypy and the quick tests
 	$(PYTHON) -m pytest --ignore tests/e2e
 
 test-host: rootfs docker ## the tests for Docker on this host's own Docker and WireGuard (as root)
-	DOCKER_TESTS=yes python3 -m pytest tests/e2e
+	DOCKER_TESTS=yes EDITION=$(EDITION) python3 -m pytest tests/e2e
 
 rootfs: build/rootfs.tar ## the plugin's root file system: build/rootfs.tar
 

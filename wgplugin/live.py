@@ -24,6 +24,9 @@ TICK = 1.0
 LOOK_EVERY = 5
 """The seconds between looks at the files, and after how many of them at the tunnels, too."""
 
+WAIT = 10.0
+"""The seconds that Docker is kept waiting at most until a tunnel is set up."""
+
 
 class Live:
     """Every tunnel in a container that can be entered."""
@@ -61,7 +64,7 @@ class Live:
         """
         task = self._finishing.get(endpoint_id)
         if task and endpoint_id in self._reached:
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=WAIT)
 
     async def leave(self, endpoint_id: str) -> None:
         """Take a tunnel, but for its device, out of its container."""
