@@ -502,7 +502,7 @@ def test_device_that_is_gone_is_told_once(host: Host, caplog: pytest.LogCaptureF
         with told(caplog, "gone from the container"):
             await tunnel.look()
             await tunnel.look()
-        assert tunnel.status().interface == ""
+        assert (tunnel.status().interface, tunnel.status().health) == ("", Health.NEVER)
 
     asyncio.run(scenario())
 

@@ -200,7 +200,7 @@ class Tunnel:
         if sight is None:
             if self.sight and not self._over:
                 self._tell(Concern.DEVICE, GONE)
-            self.sight = None
+            self.sight, self.health = None, Health.NEVER
             return
         self._tell(Concern.DEVICE)
         before, was = self.sight, self.health
