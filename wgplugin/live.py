@@ -34,7 +34,7 @@ class Live:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._tunnels: dict[str, Tunnel] = {}
-        self._finishing: dict[str, asyncio.Task[None]] = {}
+        self._work: dict[str, asyncio.Task[None]] = {}
         self._reached: set[str] = set()
         self._settings = Settings()
 
@@ -62,7 +62,7 @@ class Live:
         Docker 28 asks for an endpoint's details between that and the container's first instruction;
         others ask before the container is there at all.
         """
-        task = self._finishing.get(endpoint_id)
+        task = self._work.get(endpoint_id)
         if task and endpoint_id in self._reached:
             await asyncio.wait([task], timeout=WAIT)
 
@@ -70,7 +70,8 @@ class Live:
         """Take a tunnel, but for its device, out of its container."""
         tunnel = self._tunnels.pop(endpoint_id, None)
         self._reached.discard(endpoint_id)
-        if task := self._finishing.pop(endpoint_id, None):
+        task = self._work.pop(endpoint_id, None)
+        if task and task is not asyncio.current_task():
             task.cancel()
         if tunnel:
             await tunnel.end()
@@ -89,16 +90,17 @@ class Live:
             with contextlib.suppress(PluginError):
                 self._settings = await asyncio.to_thread(self._means.folder.settings)
             looking = tick % LOOK_EVERY == 0
-            await asyncio.gather(*(self._tend(tunnel, looking) for tunnel in self.tunnels))
+            for endpoint_id, tunnel in self._tunnels.items():
+                # One that waits for something holds up no other.
+                if self._work[endpoint_id].done():
+                    task = asyncio.create_task(self._tend(tunnel, looking))
+                    self._work[endpoint_id] = task
 
     async def look(self) -> None:
         """See how all tunnels are doing."""
         await asyncio.gather(*(tunnel.look() for tunnel in self.tunnels))
 
     async def _tend(self, tunnel: Tunnel, looking: bool) -> None:
-        task = self._finishing.get(tunnel.endpoint.id)
-        if task and not task.done():
-            return
         try:
             if self._means.endpoints.get(tunnel.endpoint.id) is None:
                 await self.leave(tunnel.endpoint.id)
@@ -111,7 +113,7 @@ class Live:
             log.exception("%s: failed unexpectedly", tunnel)
 
     def _begin(self, tunnel: Tunnel) -> None:
-        if before := self._finishing.get(tunnel.endpoint.id):
+        if before := self._work.get(tunnel.endpoint.id):
             before.cancel()
         self._tunnels[tunnel.endpoint.id] = tunnel
-        self._finishing[tunnel.endpoint.id] = asyncio.create_task(tunnel.finish())
+        self._work[tunnel.endpoint.id] = asyncio.create_task(tunnel.finish())
