@@ -5,7 +5,7 @@ import re
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import IMAGE, PLUGIN, Container, container, docker, network
 from tests.e2e.live.conftest import tunnel, wait_for
-from tests.e2e.provider import WEB_IPV4, WEB_IPV6
+from tests.e2e.provider import TUNNEL_IPV4, WEB_IPV4, WEB_IPV6
 
 SHOW = "ip address show wg0; ip route show table all; ip -6 route show table all"
 
@@ -63,6 +63,18 @@ def test_tunnel_is_taken_up_again_by_a_new_plugin(configurations: Configurations
         wait_for(name, lambda status: len(status["peers"]) == 1, "the tunnel")
         assert "inet 10.8.44.2/32" in box.run("ip", "address", "show", "wg0")
         assert box.fetch(WEB_IPV4) == "10.8.44.1"
+
+
+def test_partial_tunnel_goes_before_a_full_one(configurations: Configurations) -> None:
+    full = configurations.client("all", "10.8.48.1/32", allowed_ips="0.0.0.0/0, ::/0")
+    part = configurations.client("part", "10.8.49.1/32", allowed_ips="203.0.113.0/24")
+    with network(full) as everything, network(part) as some, container(everything) as box:
+        assert box.fetch(WEB_IPV4) == "10.8.48.1"
+        docker("network", "connect", some, box.name)
+        assert box.fetch(WEB_IPV4) == "10.8.49.1"
+        box.run("ping", "-c", "1", TUNNEL_IPV4)
+        docker("network", "disconnect", some, box.name)
+        assert box.fetch(WEB_IPV4) == "10.8.48.1"
 
 
 def test_nothing_is_left_of_a_tunnel_that_is_disconnected(configurations: Configurations) -> None:
