@@ -13,11 +13,11 @@ from typing import Literal
 PREROUTING, OUTPUT, POSTROUTING = 0, 3, 4
 """Hooks of the inet family."""
 
-ACCEPT, DROP, RETURN = 1, 0, -5
+ACCEPT, DROP = 1, 0
 
 META_MARK, META_IIFTYPE, META_OIFTYPE, META_NFPROTO, META_L4PROTO = 3, 8, 9, 15, 16
 CT_DIRECTION, CT_PROTO_DST = 1, 12
-FIB_SADDR, FIB_DADDR, FIB_IIF = 1, 2, 8
+FIB_DADDR, FIB_IIF = 2, 8
 NETWORK, TRANSPORT = 1, 2
 """The headers that a payload is counted from."""
 
@@ -118,7 +118,7 @@ def address_type(flags: int, kind: int, *, equal: bool = True) -> Rule:
 
 
 def verdict(code: int) -> Rule:
-    """End the rule: ACCEPT, DROP or RETURN."""
+    """End the chain: ACCEPT or DROP."""
     return (_immediate(_nest(2, _number(1, code)), _VERDICT),)
 
 
