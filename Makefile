@@ -1,11 +1,15 @@
 # Typed at the top of a checkout; `make` alone lists what there is.
 
-PLUGIN ?= wireguard:latest
+EDITION ?= base
+PLUGIN ?= wireguard:$(if $(filter live,$(EDITION)),live,latest)
 CONFIG_DIR ?= /etc/wireguard
 LOG_LEVEL ?= info
 BASE ?= debian:trixie-slim
 INSTALL ?=
 export INSTALL BASE
+
+# The same root file system with more or fewer privileges; see README.md, "Which edition?".
+CONFIG := $(if $(filter live,$(EDITION)),config.live.json,config.json)
 
 SOURCES := $(wildcard plugin/* wgplugin/*.py) requirements.lock
 VENV := .venv/.up-to-date
@@ -29,7 +33,8 @@ need = command -v $(1) >/dev/null || { $(call install,$(2)); }
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
 		printf '  make %-10s %s\n' "$$target" "$$text"; done
-	@printf '\n  PLUGIN=%s CONFIG_DIR=%s LOG_LEVEL=%s\n' '$(PLUGIN)' '$(CONFIG_DIR)' '$(LOG_LEVEL)'
+	@printf '\n  EDITION=%s PLUGIN=%s CONFIG_DIR=%s LOG_LEVEL=%s\n' '$(EDITION)' '$(PLUGIN)' \
+		'$(CONFIG_DIR)' '$(LOG_LEVEL)'
 	@printf '  INSTALL=yes lets demo and test install the packages they miss (apt-get, as root)\n'
 
 demo: ## show two containers talking through WireGuard (by itself in the lab, if need be)
@@ -42,8 +47,8 @@ test: tools check rootfs ## all tests: the quick ones, then real Docker and Wire
 		$(addprefix test-,$(RELEASES))
 
 $(addprefix test-,$(RELEASES)): test-%: rootfs
-	@$(LAB) run --docker $* --timeout 4500 --env DOCKER_TESTS=yes -- \
-		python3 -m pytest -p no:cacheprovider tests/e2e
+	@$(LAB) run --docker $* --timeout 4500 --env DOCKER_TESTS=yes --env EDITION=$(EDITION) -- \
+		tests/e2e/run.sh
 
 check: $(VENV) ## ruff, mypy and the quick tests
 	.venv/bin/ruff check
@@ -52,7 +57,7 @@ check: $(VENV) ## ruff, mypy and the quick tests
 	$(PYTHON) -m pytest --ignore tests/e2e
 
 test-host: rootfs docker ## the tests for Docker on this host's own Docker and WireGuard (as root)
-	DOCKER_TESTS=yes python3 -m pytest tests/e2e
+	DOCKER_TESTS=yes EDITION=$(EDITION) python3 -m pytest tests/e2e
 
 bench: tools rootfs ## measure speed, size and memory, here and in the lab: bench/results
 	@BENCH_COMMIT=$$(git describe --always --dirty || echo unknown) && export BENCH_COMMIT \
@@ -80,7 +85,7 @@ build/rootfs.tar: $(SOURCES)
 plugin: rootfs docker ## make the plugin PLUGIN from the root file system (docker plugin create)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/rootfs" \
 		&& tar -C "$$folder/rootfs" -xf build/rootfs.tar \
-		&& cp plugin/config.json "$$folder" && docker plugin create $(PLUGIN) "$$folder"
+		&& cp plugin/$(CONFIG) "$$folder/config.json" && docker plugin create $(PLUGIN) "$$folder"
 
 install: docker ## make PLUGIN and enable it, with the configurations of CONFIG_DIR
 	@test -d '$(CONFIG_DIR)' || { echo "make install: there is no folder $(CONFIG_DIR);" \

@@ -22,17 +22,22 @@ import threading
 import time
 import traceback
 from importlib import import_module
+from ipaddress import ip_interface
 from pathlib import Path
 
 import anyio
 import msgspec
 import yaml  # type: ignore[import-untyped]
+from pyroute2.netlink.exceptions import NetlinkError
 from starlette.concurrency import run_in_threadpool
 
 import wgplugin
-from wgplugin import moments
+from wgplugin import inside, moments, plan
 from wgplugin.errors import BackendError
+from wgplugin.links import RP_FILTER, Links
 from wgplugin.netlink import KernelBackend
+from wgplugin.plan import Plan
+from wgplugin.sandbox import KernelSandboxes, trouble
 from wgplugin.wireguard import DeviceConfig
 
 CONFIGURATION = """\
@@ -63,6 +68,8 @@ CALLS: tuple[tuple[str, object, str], ...] = (
     ("/NetworkDriver.CreateNetwork", {**NETWORK, "Options": RIGHT}, "200 OK"),
     ("/NetworkDriver.CreateEndpoint", ENDPOINT, "192.0.2.2"),
     ("/NetworkDriver.Join", ENDPOINT, "wgp"),
+    ("GET /status", None, "200 OK"),
+    ("GET /metrics", None, "200 OK"),
     ("/NetworkDriver.Leave", ENDPOINT, "200 OK"),
     ("/NetworkDriver.DeleteEndpoint", ENDPOINT, ""),
     ("/NetworkDriver.DeleteNetwork", NETWORK, ""),
@@ -76,6 +83,7 @@ def main(folder: Path) -> None:
     """Do everything, and write the list."""
     use_libraries()
     asyncio.run(use_event_loop())
+    stay_outside()
     fail()
     expect(command_line("--help") == 0, "no help")
     expect(command_line("no-such-command") == 2, "a wrong command line is accepted")
@@ -107,6 +115,25 @@ async def use_event_loop() -> None:
         tasks.start_soon(run_in_threadpool, len, "")
     with contextlib.suppress(BackendError):
         await KernelBackend().configure("lo", DeviceConfig())
+    await KernelSandboxes(Path("/nowhere")).look("/run/docker/netns/0", "lo")
+
+
+def stay_outside() -> None:
+    """Do here, as far as that goes, what is done in containers' network namespaces."""
+    addresses = (ip_interface("192.0.2.2/24"), ip_interface("2001:db8::2/64"))
+    wanted = Plan("wgp000000000000", addresses, tuple(each.network for each in addresses))
+    expect(trouble(Path("/nowhere")) != "", "what isn't there is mounted")
+    with Links() as links:
+        expect(bool(list(links.items(wanted.table, 1, main=True))), "lo has no address")
+        for item in plan.items(wanted, (4, 6)):
+            with contextlib.suppress(NetlinkError):
+                links.change(plan.Changes((item,), (item,)), 1)
+        with contextlib.suppress(NetlinkError):
+            links.set_ipv4(1, RP_FILTER, 0)
+    with contextlib.suppress(OSError):
+        inside.clear(wanted.device)
+    with contextlib.suppress(inside.GoneError, BackendError):
+        inside.put_filter(wanted)
 
 
 def fail() -> None:
@@ -175,7 +202,8 @@ def call_all(path: Path, failures: list[Exception]) -> None:
 def call(path: Path, name: str, request: object) -> str:
     """Make one call; return the answer's first and last line."""
     body = b"" if request is None else msgspec.json.encode(request)
-    head = f"POST {name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}"
+    first = f"{name if name.startswith('GET ') else f'POST {name}'} HTTP/1.1"
+    head = f"{first}\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
         while connection.connect_ex(str(path)):

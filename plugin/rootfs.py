@@ -54,6 +54,7 @@ SSL = '''\
 
 CERT_NONE = 0
 CERT_REQUIRED = 2
+PROTOCOL_TLS_CLIENT = 16
 PROTOCOL_TLS_SERVER = 17
 
 
@@ -78,6 +79,10 @@ class SSLContext:
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         raise NotImplementedError("this Python has no TLS")
+
+
+class TLSVersion:
+    """Has no members."""
 
 
 class SSLSocket(SSLContext):

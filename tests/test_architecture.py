@@ -12,19 +12,28 @@ INPUT_AND_OUTPUT = {"asyncio", "os", "pathlib", "socket", "subprocess", "logging
 HTTP = {"starlette", "uvicorn", "httptools"}
 NETLINK = {"pyroute2"}
 
+# For the host's namespace, and for those of containers.
+KERNEL = ["inside", "links", "netlink", "sandbox", "wgsocket"]
+
 PURE = (
     "addresses",
     "config",
     "dns",
+    "health",
     "hints",
+    "metrics",
+    "nft",
     "options",
+    "plan",
     "protocol",
     "records",
     "report",
     "routes",
+    "sandboxes",
     "sections",
     "settings",
     "settings_file",
+    "status",
     "translation",
     "values",
     "wireguard",
@@ -32,14 +41,21 @@ PURE = (
 )
 FORBIDDEN = {
     **dict.fromkeys(PURE, INPUT_AND_OUTPUT | HTTP | NETLINK),
-    "wgmsg": (INPUT_AND_OUTPUT - {"socket"}) | HTTP | NETLINK,
+    **dict.fromkeys(("filters", "wgmsg"), (INPUT_AND_OUTPUT - {"socket"}) | HTTP | NETLINK),
     "driver": HTTP | NETLINK | {"wgplugin.app", "wgplugin.netlink"},
     "endpoints": HTTP | NETLINK | {"wgplugin.protocol", "wgplugin.config"},
     "peers": HTTP | NETLINK | {"wgplugin.protocol"},
     "store": HTTP | NETLINK | {"wgplugin.wireguard", "wgplugin.config"},
     "app": NETLINK | {"wgplugin.wireguard", "wgplugin.netlink", "wgplugin.config"},
     "check": HTTP | NETLINK | {"wgplugin.driver", "wgplugin.app", "wgplugin.netlink"},
-    "netlink": HTTP | {"wgplugin.protocol", "wgplugin.driver", "wgplugin.config"},
+    **dict.fromkeys(KERNEL, HTTP | {"wgplugin.protocol", "wgplugin.driver", "wgplugin.config"}),
+    **dict.fromkeys(
+        ("live", "tunnel"),
+        HTTP
+        | NETLINK
+        | {"wgplugin.app", "wgplugin.netlink", "wgplugin.protocol", "wgplugin.sandbox"},
+    ),
+    "monitor": NETLINK | {"wgplugin.driver", "wgplugin.app", "wgplugin.netlink"},
 }
 
 
@@ -59,10 +75,11 @@ def test_module_imports_nothing_that_is_not_its_business(module: str) -> None:
     assert not imports_of(module) & FORBIDDEN[module]
 
 
-def test_netlink_alone_imports_pyroute2() -> None:
-    assert [module for module in MODULES if imports_of(module) & NETLINK] == ["netlink"]
+def test_the_kernel_s_side_alone_imports_pyroute2() -> None:
+    assert [module for module in MODULES if imports_of(module) & NETLINK] == KERNEL
 
 
 def test_main_alone_picks_a_backend() -> None:
-    users = [module for module in MODULES if "wgplugin.netlink" in imports_of(module)]
-    assert users == ["__main__"]
+    for kernel in ("wgplugin.netlink", "wgplugin.sandbox"):
+        users = [module for module in MODULES if kernel in imports_of(module)]
+        assert users == ["__main__"]

@@ -94,3 +94,13 @@ def test_missing_file_is_answered_with_those_that_are_there(tmp_path: Path) -> N
 def test_empty_folder_is_answered_with_how_to_set_another(tmp_path: Path, folder: str) -> None:
     with pytest.raises(ConfigError, match=r"config\.source=DIR"):
         ConfigFolder(tmp_path / folder).load("home")
+
+
+def test_version_is_another_with_each_file_and_each_error(tmp_path: Path) -> None:
+    folder = ConfigFolder(tmp_path)
+    seen = [folder.version("net")]
+    for name, text in (("net.conf", "a"), ("net.conf", "b"), ("wgplugin.yaml", "b")):
+        (tmp_path / name).write_text(text)
+        seen.append(folder.version("net"))
+    assert len(set(seen)) == len(seen)
+    assert folder.version("net") == seen[-1]

@@ -115,3 +115,62 @@ def test_any_number_of_allowed_ips_arrives_in_order_and_settings_once(counts: li
             settings += [peer[1]] if 3 in peer else []
     assert got == {p.public_key.raw: [str(net) for net in p.allowed_ips] for p in wanted}
     assert settings == [p.public_key.raw for p in wanted]
+
+
+def pack(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def shown_peer(number: int, *nets: str, **fields: bytes) -> bytes:
+    """Return a peer as the kernel shows it."""
+    items = b"".join(
+        pack(
+            0,
+            pack(1, struct.pack("=H", 2 if "." in net else 10))
+            + pack(2, ip_network(net).network_address.packed)
+            + pack(3, bytes([ip_network(net).prefixlen])),
+        )
+        for net in nets
+    )
+    settings = b"".join(pack(int(kind[1:]), value) for kind, value in fields.items())
+    return pack(0, pack(1, key(number).raw) + settings + pack(9 | 1 << 15, items))
+
+
+def test_device_is_read_as_the_kernel_shows_it() -> None:
+    ipv6 = struct.pack("=H2s4x16sI", 10, b"\xca\x6c", IPv6Address("fe80::1").packed, 3)
+    ipv4 = struct.pack("=H", 2) + bytes([0, 1, 192, 0, 2, 1])
+    fields = {
+        "_2": key(7).raw,
+        "_4": ipv6,
+        "_5": struct.pack("=H", 25),
+        "_6": struct.pack("=qq", 1000, 500_000_000),
+        "_7": struct.pack("=Q", 1 << 40),
+        "_8": struct.pack("=Q", 5),
+    }
+    first = shown_peer(1, "10.0.0.0/8", "fd00::/8", **fields)
+    device = wgmsg.device(
+        [
+            [(2, b"wg0\0"), (3, key(9).raw), (4, key(8).raw), (6, b"\x6c\xca"), (8, first)],
+            [
+                (
+                    8,
+                    shown_peer(1, "10.1.0.0/16") + shown_peer(2, _4=ipv4),
+                )
+            ],
+        ]
+    )
+    assert (device.private_key, device.public_key) == (key(9), key(8))
+    assert device.listen_port == struct.unpack("=H", b"\x6c\xca")[0]
+    one, two = device.peers
+    assert one.preshared_key == key(7)
+    assert one.endpoint == SocketAddress(IPv6Address("fe80::1"), 51820, 3)
+    assert (one.persistent_keepalive, one.last_handshake) == (25, 1000.5)
+    assert (one.received, one.sent) == (1 << 40, 5)
+    assert list(map(str, one.allowed_ips)) == ["10.0.0.0/8", "fd00::/8", "10.1.0.0/16"]
+    assert two.endpoint == SocketAddress(IPv4Address("192.0.2.1"), 1)
+    assert (two.preshared_key, two.last_handshake, two.allowed_ips) == (None, 0.0, ())
+
+
+def test_peer_to_be_removed_is_marked() -> None:
+    (message,) = wgmsg.set_device("wg0", DeviceConfig(peers=(PeerConfig(key(1), remove=True),)))
+    assert peers(message)[0][3] == struct.pack("=I", 1)

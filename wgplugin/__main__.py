@@ -1,4 +1,4 @@
-"""The command line: ``python -m wgplugin serve`` and ``check``. Wiring only."""
+"""The command line: ``python -m wgplugin serve``, ``check`` and ``status``. Wiring only."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ log = logging.getLogger("wgplugin")
 
 CONFIG_DIR = Path("/etc/wireguard")
 STATE_DIR = Path("/var/lib/wgplugin")
+DOCKER_RUN = Path("/mnt/docker")
+"""Where the live edition has the host's /run/docker."""
 
 
 def main(listener: socket.socket | None = None) -> int:
@@ -33,15 +35,25 @@ def main(listener: socket.socket | None = None) -> int:
     serve_parser.add_argument("--state-dir", type=Path, default=STATE_DIR)
     serve_parser.add_argument("--log-level", default=os.environ.get("LOG_LEVEL"))
     serve_parser.add_argument("--resolve-timeout", default=os.environ.get("RESOLVE_TIMEOUT"))
+    serve_parser.add_argument("--re-resolve-after", default=os.environ.get("RE_RESOLVE_AFTER"))
     about = "check configurations and wgplugin.yaml, and tell what a container will get"
     check_parser = commands.add_parser("check", help=about, description=about)
     check_parser.add_argument("--json", action="store_true", help="print one JSON document")
     check_parser.add_argument("files", nargs="+", metavar="FILE")
+    about = "show how every container's tunnel is doing"
+    status_parser = commands.add_parser("status", help=about, description=about)
+    status_parser.add_argument("--watch", action="store_true", help="show it every two seconds")
+    status_parser.add_argument("--json", action="store_true", help="print what the plugin answers")
+    status_parser.add_argument("--socket", type=Path, help="ask there, not where Docker has it")
     arguments = parser.parse_args()
     if arguments.command == "check":
         from wgplugin import check
 
         return check.run(arguments.files, arguments.json)
+    if arguments.command == "status":
+        from wgplugin import monitor
+
+        return monitor.run(arguments.socket, arguments.watch, arguments.json)
     # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
     return serve(listener or listen(arguments.socket), arguments)
 
@@ -58,14 +70,19 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     from wgplugin.logs import LogHandler
     from wgplugin.netlink import KernelBackend
     from wgplugin.resolver import Resolver
+    from wgplugin.sandbox import KernelSandboxes, trouble
     from wgplugin.server import Server
     from wgplugin.store import Store
 
     logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
     own = _own_settings(arguments)
     log.setLevel(own.log_level.upper())
+    why_not = trouble(DOCKER_RUN)
+    if why_not and os.environ.get("EDITION") == "live":
+        log.error("this is the live edition, but works as the base edition does: %s", why_not)
+    needed = privileges.NEEDED if why_not else (*privileges.NEEDED, privileges.CAP_SYS_ADMIN)
     try:
-        privileges.drop()
+        privileges.drop(needed)
     except OSError as error:
         log.warning("privileges that aren't needed can't be given up: %s", error)
     try:
@@ -74,7 +91,9 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
         log.error("%s", error)
         return 1
     folder = ConfigFolder(arguments.config_dir, own)
-    driver = Driver(folder, store, KernelBackend(), Resolver())
+    sandboxes = None if why_not else KernelSandboxes(DOCKER_RUN / "netns")
+    driver = Driver(folder, store, KernelBackend(), Resolver(), sandboxes=sandboxes)
+    log.info("serving as the %s edition", "live" if sandboxes else "base")
     asyncio.run(Server(create_app(driver), driver).serve(listener))
     return 0
 
@@ -85,7 +104,11 @@ def _own_settings(arguments: argparse.Namespace) -> Settings:
     from wgplugin.settings import Settings
 
     settings = Settings()
-    given = {"log-level": arguments.log_level, "resolve-timeout": arguments.resolve_timeout}
+    given = {
+        "log-level": arguments.log_level,
+        "resolve-timeout": arguments.resolve_timeout,
+        "re-resolve-after": arguments.re_resolve_after,
+    }
     for name, text in given.items():
         try:
             settings = settings.override({name: text} if text else {})

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wgplugin import protocol
+from wgplugin import protocol, status
 from wgplugin.driver import Driver
 from wgplugin.errors import PluginError, RequestError
 
@@ -66,10 +66,24 @@ def calls(driver: Driver) -> dict[str, Call]:
 
 def create_app(driver: Driver) -> Starlette:
     """Return the application; whatever goes wrong in a call is answered as ``{"Err": …}``."""
+
+    async def show(request: Request) -> Response:
+        return Response(status.encode(await driver.status()), media_type="application/json")
+
+    async def measure(request: Request) -> Response:
+        # Few ask, so its library isn't loaded before one does.
+        from wgplugin import metrics
+
+        return Response(metrics.encode(await driver.status()), media_type=metrics.CONTENT_TYPE)
+
     return Starlette(
         routes=[
-            Route(path, _endpoint(path, call), methods=["POST"])
-            for path, call in calls(driver).items()
+            *(
+                Route(path, _endpoint(path, call), methods=["POST"])
+                for path, call in calls(driver).items()
+            ),
+            Route("/status", show, methods=["GET"]),
+            Route("/metrics", measure, methods=["GET"]),
         ]
     )
 
@@ -112,10 +126,10 @@ def _message(body: bytes, kind: type[protocol.Message]) -> protocol.Message:
     return protocol.Empty() if kind is protocol.Empty else protocol.decode(body, kind)
 
 
-def _refusal(status: int, name: str, text: str) -> Response:
+def _refusal(code: int, name: str, text: str) -> Response:
     log.warning("%s refused: %s", name, text)
-    return _response(status, protocol.ErrorResponse(err=text))
+    return _response(code, protocol.ErrorResponse(err=text))
 
 
-def _response(status: int, message: protocol.Message) -> Response:
-    return Response(protocol.encode(message), status, media_type=protocol.CONTENT_TYPE)
+def _response(code: int, message: protocol.Message) -> Response:
+    return Response(protocol.encode(message), code, media_type=protocol.CONTENT_TYPE)

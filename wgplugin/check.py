@@ -152,8 +152,9 @@ def document(results: Iterable[Result]) -> dict[str, Any]:
       count from 1, or are null for the file as a whole, and the hint may be empty;
     - ``container``: the fields of `report.Report`, or null: for a file of settings, and for one
       that has errors;
-    - ``settings``: ``{"log-level", "resolve-timeout", "defaults", "configurations"}`` in the form
-      of wgplugin.yaml, every configuration with all of its settings, or null.
+    - ``settings``: ``{"log-level", "resolve-timeout", "re-resolve-after", "defaults",
+      "configurations"}`` in the form of wgplugin.yaml, every configuration with all of its own
+      settings, or null.
 
     Of keys there are the peers' public ones, and no other.
     """
@@ -184,6 +185,7 @@ def _settings(settings: Settings) -> dict[str, Any]:
     return {
         "log-level": settings.log_level,
         "resolve-timeout": settings.resolve_timeout,
+        "re-resolve-after": settings.re_resolve_after,
         "defaults": _tunnel(settings.defaults),
         "configurations": {name: _tunnel(of) for name, of in settings.configurations.items()},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from ipaddress import ip_interface
 from typing import Any
 
 from wgplugin import dns, moments, protocol
@@ -13,22 +14,27 @@ from wgplugin.config import InterfaceConfig
 from wgplugin.endpoints import Endpoints, device_name
 from wgplugin.errors import BackendError, PluginError
 from wgplugin.folder import ConfigFolder
+from wgplugin.live import Live
 from wgplugin.moments import Moment
 from wgplugin.options import endpoint_options, network_options
 from wgplugin.peers import Peers
 from wgplugin.records import Endpoint, Network
 from wgplugin.resolver import Resolver
 from wgplugin.routes import sink_address
+from wgplugin.sandboxes import Sandboxes
 from wgplugin.settings import Settings, TunnelSettings
+from wgplugin.status import Status, unseen
 from wgplugin.store import Store
 from wgplugin.translation import (
     attachment,
     check_tunnel,
     device_config,
+    dns_server,
     endpoint_interface,
     needs_sink_address,
     warnings,
 )
+from wgplugin.tunnel import Means
 from wgplugin.wireguard import Backend
 
 log = logging.getLogger(__name__)
@@ -50,14 +56,23 @@ class Driver:
         backend: Backend,
         resolver: Resolver,
         now: Callable[[], Moment] = moments.now,
+        sandboxes: Sandboxes | None = None,
     ) -> None:
-        """Serve the configurations of ``folder``, on the devices of ``backend``."""
+        """Serve the configurations of ``folder``, on the devices of ``backend``.
+
+        With ``sandboxes``, which can be entered, this is the live edition.
+        """
         self._folder = folder
         self._networks = store.networks
         self._endpoints = Endpoints(store, backend, now)
         self._backend = backend
         self._now = now
         self._peers = Peers(resolver, store.networks, backend)
+        self.live = (
+            Live(Means(folder, store.networks, store.endpoints, self._peers, sandboxes))
+            if sandboxes
+            else None
+        )
 
     def settings(self) -> Settings:
         """Read the settings as they are now, and put their log level into force.
@@ -88,6 +103,19 @@ class Driver:
             )
         return await self._endpoints.reconcile()
 
+    async def keep(self) -> None:
+        """Keep the tunnels that can be reached in their containers, until cancelled."""
+        if self.live:
+            self.live.resume(self._endpoints)
+            await self.live.run()
+
+    async def status(self) -> Status:
+        """Return how every tunnel is doing, as far as this edition can tell."""
+        if self.live:
+            await self.live.look()
+            return Status("live", tuple(tunnel.status() for tunnel in self.live.tunnels))
+        return Status("base", tuple(map(unseen, self._endpoints)))
+
     async def activate(self, request: protocol.Empty) -> protocol.ActivateResponse:
         """Say what the plugin implements."""
         return protocol.ActivateResponse()
@@ -111,7 +139,8 @@ class Driver:
             check_tunnel(self._tunnel(name, options.tunnel))
             pools = [*(request.ipv4_data or ()), *(request.ipv6_data or ())]
             subnets = [pool.pool for pool in pools if pool.address_space != "null"]
-            check_subnets(f"{name}.conf", config.addresses, subnets)
+            several = self.live is not None
+            check_subnets(f"{name}.conf", config.addresses, subnets, several=several)
             network = Network(id=request.network_id, configuration=name, tunnel=options.tunnel)
             await self._networks.put(network)
             for warning in warnings(f"{name}.conf", config, subnets):
@@ -144,9 +173,11 @@ class Driver:
             config = self._folder.load(name)
             tunnel = self._tunnel(name, network.tunnel, options.tunnel)
             check_tunnel(tunnel)
-            _check_dns(name, config, request.options, tunnel)
+            if self.live is None or dns_server(config, tunnel) is None:
+                _check_dns(name, config, request.options, tunnel)
             assigned = [text for text in (interface.address, interface.address_ipv6) if text]
-            addresses = choose(f"{name}.conf", options.addresses or config.addresses, assigned)
+            own = options.addresses or config.addresses
+            addresses = choose(f"{name}.conf", own, assigned, several=self.live is not None)
             if needs_sink_address(config, addresses, tunnel):
                 addresses += (sink_address(request.endpoint_id),)
             static_routes, gateways = attachment(config, addresses, tunnel)
@@ -157,10 +188,16 @@ class Driver:
                 created=self._now(),
                 routes=static_routes,
                 gateways=gateways,
+                tunnel=options.tunnel,
+                addresses=tuple(map(str, options.addresses)),
+                assigned=tuple(assigned),
             )
             await self._endpoints.claim(endpoint)
+        families = {ip_interface(text).version for text in assigned}
         return protocol.CreateEndpointResponse(
-            interface=endpoint_interface(addresses[len(assigned) :])
+            interface=endpoint_interface(
+                address for address in addresses if address.version not in families
+            )
         )
 
     async def join(self, request: protocol.JoinRequest) -> protocol.JoinResponse:
@@ -172,7 +209,9 @@ class Driver:
             name = endpoint.configuration
             config = self._folder.load(name)
             bound = self.settings().resolve_timeout
-            addresses = await self._peers.locate(endpoint.network_id, config, bound)
+            addresses = await self._peers.locate(
+                endpoint.network_id, config, bound, patient=self.live is not None
+            )
             ifname = device_name(endpoint.id)
             try:
                 mtu = config.mtu or await self._peers.mtu(addresses.values())
@@ -181,30 +220,41 @@ class Driver:
                 await self._backend.configure(ifname, device_config(config, addresses))
             except BackendError as error:
                 raise BackendError(f"{name}.conf: {error}") from None
+            routes = endpoint.routes
+            if self.live:
+                endpoint = await self._endpoints.enter(endpoint, request.sandbox_key)
+                if await self.live.join(endpoint, config):
+                    routes = ()
             undo.pop_all()
         log.info("endpoint %.12s joins with configuration %s: %s", endpoint.id, name, ifname)
         return protocol.JoinResponse(
             interface_name=protocol.InterfaceName(src_name=ifname, dst_prefix=CONTAINER_PREFIX),
             gateway=next((text for text in endpoint.gateways if ":" not in text), ""),
             gateway_ipv6=next((text for text in endpoint.gateways if ":" in text), ""),
-            static_routes=endpoint.routes,
+            static_routes=routes,
         )
 
     async def leave(self, request: protocol.EndpointRequest) -> protocol.Empty:
-        """Do nothing yet: the device is still in the container, and Docker brings it back."""
+        """Leave the device, which is still in the container, for Docker to bring back."""
         log.info("endpoint %.12s leaves", request.endpoint_id)
+        if self.live:
+            await self.live.leave(request.endpoint_id)
         return protocol.Empty()
 
     async def delete_endpoint(self, request: protocol.EndpointRequest) -> protocol.Empty:
         """Delete the endpoint's device, and free its configuration."""
         async with self._endpoints.lock(request.endpoint_id):
+            if self.live:
+                await self.live.leave(request.endpoint_id)
             await self._endpoints.delete(request.endpoint_id)
         return protocol.Empty()
 
     async def endpoint_oper_info(
         self, request: protocol.EndpointRequest
     ) -> protocol.EndpointOperInfoResponse:
-        """Answer that there is nothing to tell Docker about an endpoint."""
+        """Answer that there is nothing to tell; to be asked is what counts, see Live.finished()."""
+        if self.live:
+            await self.live.finished(request.endpoint_id)
         return protocol.EndpointOperInfoResponse(value={})
 
     async def allocate_network(

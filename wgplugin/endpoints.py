@@ -11,7 +11,9 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import msgspec
 
 from wgplugin.errors import PluginError
 from wgplugin.moments import Moment
@@ -49,6 +51,9 @@ class Endpoints:
         """Return the endpoint's lock, which whoever changes it or its device holds."""
         return self._store.endpoints.lock(endpoint_id)
 
+    def __iter__(self) -> Iterator[Endpoint]:
+        return iter(self._store.endpoints)
+
     def get(self, endpoint_id: str) -> Endpoint | None:
         """Return the endpoint, or None."""
         return self._store.endpoints.get(endpoint_id)
@@ -69,6 +74,16 @@ class Endpoints:
                 )
             await self._drop(holder)
         await self._store.endpoints.put(endpoint)
+
+    async def enter(self, endpoint: Endpoint, sandbox: str) -> Endpoint:
+        """Remember in which network namespace an endpoint's container is; its lock is held.
+
+        Raises:
+            StoreError: it can't be written.
+        """
+        endpoint = msgspec.structs.replace(endpoint, sandbox=sandbox)
+        await self._store.endpoints.put(endpoint)
+        return endpoint
 
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint and its device, whatever there is of them; its lock is held.

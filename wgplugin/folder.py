@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -48,6 +49,20 @@ class ConfigFolder:
             return settings_file.parse(self._read(name, MAX_SETTINGS_SIZE), name, self._base)
         except FileNotFoundError:
             return self._base
+
+    def version(self, name: str) -> str:
+        """Return a text that is another whenever NAME.conf or wgplugin.yaml is."""
+        digest = hashlib.sha256()
+        for file_name, limit in (
+            (f"{name}.conf", MAX_SIZE),
+            (settings_file.NAME, MAX_SETTINGS_SIZE),
+        ):
+            try:
+                data = self._read(file_name, limit)
+            except (ConfigError, FileNotFoundError) as error:
+                data = repr(error).encode()
+            digest.update(b"%d:" % len(data) + data)
+        return digest.hexdigest()
 
     def _read(self, file_name: str, max_size: int) -> bytes:
         path = _resolved(self._path / file_name)

@@ -14,17 +14,16 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
 
 from pyroute2.iproute.linux import IPRoute
-from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, genlmsg
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
 from pyroute2.netlink.exceptions import NetlinkError
-from pyroute2.netlink.generic import GenericNetlinkSocket
 from pyroute2.netlink.rtnl import RTM_GETLINK, RTM_GETNSID, RTM_GETROUTE
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from wgplugin import wgmsg
 from wgplugin.errors import BackendError
 from wgplugin.threads import to_the_end
+from wgplugin.wgsocket import WireGuardSocket
 from wgplugin.wireguard import DeviceConfig, Place
 
 KIND = "wireguard"
@@ -99,12 +98,11 @@ class KernelBackend:
         return self._local.links
 
     @property
-    def _devices(self) -> Any:
+    def _devices(self) -> WireGuardSocket:
         if not hasattr(self._local, "devices"):
-            devices = GenericNetlinkSocket(ext_ack=True)
-            devices.bind(wgmsg.FAMILY, _DeviceMessage)
-            self._local.devices = devices
-        return self._local.devices
+            self._local.devices = WireGuardSocket()
+        devices: WireGuardSocket = self._local.devices
+        return devices
 
     def _create(self, ifname: str, mtu: int) -> None:
         add = {"ifname": ifname, "kind": KIND, "mtu": mtu}
@@ -121,13 +119,7 @@ class KernelBackend:
 
     def _configure(self, ifname: str, config: DeviceConfig) -> None:
         with _errors(f"the WireGuard device {ifname} can't be configured"):
-            for attributes in wgmsg.set_device(ifname, config):
-                message = _DeviceMessage()
-                message["cmd"] = wgmsg.SET_DEVICE
-                message["version"] = wgmsg.VERSION
-                message["attrs"] = [(str(kind), value) for kind, value in attributes]
-                flags = NLM_F_REQUEST | NLM_F_ACK
-                self._devices.nlm_request(message, msg_type=self._devices.prid, msg_flags=flags)
+            self._devices.set(ifname, config)
 
     def _port_is_free(self, ifname: str) -> bool:
         # WireGuard opens its socket when the device goes up, which Docker does too late to tell.
@@ -209,12 +201,6 @@ class KernelBackend:
     def _get(self, request: Any, kind: int) -> Any:
         # pyroute2's own "get" asks for an acknowledgement, too, and keeps it for good.
         return self._links.nlm_request(request, kind, NLM_F_REQUEST)
-
-
-class _DeviceMessage(genlmsg):  # type: ignore[misc]
-    """A message whose attributes come ready from wgmsg."""
-
-    nla_map = tuple((kind, str(kind), "cdata") for kind in wgmsg.DEVICE_ATTRIBUTES)
 
 
 @contextlib.contextmanager

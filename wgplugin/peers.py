@@ -33,11 +33,12 @@ class Peers:
         self._backend = backend
 
     async def locate(
-        self, network_id: str, config: InterfaceConfig, bound: float
+        self, network_id: str, config: InterfaceConfig, bound: float, *, patient: bool = False
     ) -> dict[PeerEndpoint, SocketAddress]:
         """Return the address of each endpoint in a network's configuration.
 
         What doesn't resolve within ``bound`` seconds is taken to be where it was the last time.
+        If it never did, it is left out for those who are ``patient``.
 
         Raises:
             PluginError: one doesn't resolve and never did.
@@ -46,11 +47,27 @@ class Peers:
         known = network.addresses if network else {}
         endpoints = list({peer.endpoint for peer in config.peers if peer.endpoint})
         addresses = await asyncio.gather(
-            *(self._locate(endpoint, bound, known.get(endpoint.host)) for endpoint in endpoints)
+            *(self._locate(endpoint, bound, known.get(endpoint.host)) for endpoint in endpoints),
+            return_exceptions=patient,
         )
-        found = dict(zip(endpoints, addresses, strict=True))
+        found = {}
+        for endpoint, address in zip(endpoints, addresses, strict=True):
+            if isinstance(address, PluginError):
+                log.warning("%s; trying again", address)
+            elif isinstance(address, BaseException):
+                raise address
+            else:
+                found[endpoint] = address
         await self._remember(network_id, found)
         return found
+
+    async def find(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
+        """Return where an endpoint is now.
+
+        Raises:
+            PluginError: it doesn't resolve within ``bound`` seconds.
+        """
+        return await self._resolver.resolve(endpoint, bound)
 
     async def mtu(self, addresses: Iterable[SocketAddress]) -> int:
         """Return the MTU, in bytes, of a device with peers at these addresses."""

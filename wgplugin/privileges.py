@@ -10,6 +10,7 @@ from typing import Any
 
 CAP_DAC_OVERRIDE = 1
 CAP_NET_ADMIN = 12
+CAP_SYS_ADMIN = 21
 
 NEEDED = (CAP_NET_ADMIN, CAP_DAC_OVERRIDE)
 """For devices, and for configurations that belong to another user than root."""

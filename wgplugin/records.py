@@ -48,7 +48,9 @@ class Endpoint(Record, frozen=True, kw_only=True):
     """A container's attachment, with what Docker is to set in it.
 
     ``routes`` and ``gateways`` are decided when the endpoint is created, as that call alone has
-    the container's options. ``created`` is when that was.
+    the container's options. ``created`` is when that was. ``tunnel`` and ``addresses`` are those
+    options, ``assigned`` the addresses of Docker's IPAM; ``sandbox`` is the key of the container's
+    network namespace, from its join on.
     """
 
     network_id: Id
@@ -56,6 +58,10 @@ class Endpoint(Record, frozen=True, kw_only=True):
     created: Moment
     routes: tuple[StaticRoute, ...] = ()
     gateways: tuple[str, ...] = ()
+    tunnel: dict[str, str] = {}
+    addresses: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
+    sandbox: str = ""
 
 
 def _from_1(record: Mapping[str, Any]) -> dict[str, Any]:

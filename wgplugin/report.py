@@ -22,8 +22,7 @@ WIDTH = 100
 
 EDITIONS = {
     "base": "base",
-    "live": "needs the live edition, which isn't available yet: the base edition sets one IPv4 and "
-    "one IPv6 address",
+    "live": "needs the live edition: the base edition sets one IPv4 and one IPv6 address",
 }
 
 
@@ -181,6 +180,7 @@ def settings_text(settings: Settings) -> str:
 def _settings_rows(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "log-level", settings.log_level
     yield "resolve-timeout", f"{settings.resolve_timeout:g}"
+    yield "re-resolve-after", f"{settings.re_resolve_after:g}"
     yield "defaults", _tunnel_text(settings.defaults)
     for name, tunnel in settings.configurations.items():
         yield name, _tunnel_text(tunnel)

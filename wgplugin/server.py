@@ -50,7 +50,9 @@ class Server:
             log.error("%s", error)
         if not await self._reconcile():
             self._later = asyncio.create_task(self._reconcile_later())
+        keeping = asyncio.create_task(self._driver.keep())
         await self._server.serve([listener])
+        keeping.cancel()
 
     async def _reconcile(self) -> bool:
         try:

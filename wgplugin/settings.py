@@ -24,6 +24,8 @@ OPTION_PREFIX = "wireguard-"
 MAX_RESOLVE_TIMEOUT = 20.0
 """In seconds; a call of Docker's as a whole is given up after 25."""
 
+MAX_RE_RESOLVE_AFTER = 86400.0
+
 ON = ("on", "true", "yes")
 OFF = ("off", "false", "no")
 """YAML's words for one and the other."""
@@ -60,13 +62,14 @@ class TunnelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is set of the plugin; ``resolve_timeout`` is in seconds.
+    """What is set of the plugin; ``resolve_timeout`` and ``re_resolve_after`` are in seconds.
 
     ``configurations`` has the settings of each configuration that has some of its own.
     """
 
     log_level: str = "info"
     resolve_timeout: float = 10.0
+    re_resolve_after: float = 135.0
     defaults: TunnelSettings = TunnelSettings()
     configurations: Mapping[str, TunnelSettings] = field(
         default_factory=lambda: MappingProxyType({})
@@ -135,13 +138,14 @@ def _not_among(text: str, choices: tuple[str, ...]) -> BadValueError:
     return BadValueError(f"{shown(text)} isn't {allowed}")
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
-    if not 0 < seconds <= MAX_RESOLVE_TIMEOUT:
-        raise BadValueError(
-            f"{shown(text)} isn't a number of seconds above 0, up to {MAX_RESOLVE_TIMEOUT:g}"
-        )
-    return seconds
+def _seconds(most: float) -> Reader:
+    def read(text: str) -> float:
+        seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
+        if not 0 < seconds <= most:
+            raise BadValueError(f"{shown(text)} isn't a number of seconds above 0, up to {most:g}")
+        return seconds
+
+    return read
 
 
 def _prefixes(text: str) -> tuple[Network, ...]:
@@ -166,7 +170,8 @@ def _prefix(item: str, offset: int) -> Network:
 
 PLUGIN: Mapping[str, Reader] = {
     "log-level": _choice("debug", "info", "warning", "error"),
-    "resolve-timeout": _seconds,
+    "resolve-timeout": _seconds(MAX_RESOLVE_TIMEOUT),
+    "re-resolve-after": _seconds(MAX_RE_RESOLVE_AFTER),
 }
 TUNNEL: Mapping[str, Reader] = {
     "dns": _choice("warn", "require", "off"),

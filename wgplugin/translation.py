@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
 
 from wgplugin import protocol, routes
 from wgplugin.config import InterfaceConfig, PeerEndpoint
 from wgplugin.errors import PluginError
+from wgplugin.plan import Plan
 from wgplugin.routes import Interface, Network
 from wgplugin.settings import TunnelSettings
 from wgplugin.wireguard import DeviceConfig, PeerConfig, SocketAddress
@@ -18,12 +20,15 @@ OVERHEAD = 80
 def device_config(
     config: InterfaceConfig, endpoints: Mapping[PeerEndpoint, SocketAddress]
 ) -> DeviceConfig:
-    """Return what makes a fresh device the one of the file; ``endpoints`` are those resolved."""
+    """Return what makes a fresh device the one of the file; ``endpoints`` are those resolved.
+
+    A peer whose endpoint isn't among them has none, until it calls or is found.
+    """
     peers = (
         PeerConfig(
             public_key=peer.public_key,
             preshared_key=peer.preshared_key,
-            endpoint=endpoints[peer.endpoint] if peer.endpoint else None,
+            endpoint=endpoints.get(peer.endpoint) if peer.endpoint else None,
             persistent_keepalive=peer.persistent_keepalive,
             replace_allowed_ips=True,
             allowed_ips=peer.allowed_ips,
@@ -48,8 +53,10 @@ def tunnel_mtu(path_mtus: Iterable[int]) -> int:
 
 
 def endpoint_interface(addresses: Iterable[Interface]) -> protocol.EndpointInterface:
-    """Return addresses, at most one of each family, as Docker's protocol has them."""
-    by_version = {address.version: str(address) for address in addresses}
+    """Return the first address of each family, as Docker's protocol has them."""
+    by_version: dict[int, str] = {}
+    for address in addresses:
+        by_version.setdefault(address.version, str(address))
     return protocol.EndpointInterface(
         address=by_version.get(4, ""), address_ipv6=by_version.get(6, "")
     )
@@ -107,6 +114,32 @@ def attachment(
         return tuple(map(_static_route, dict.fromkeys(planned))), tuple(map(str, gateways))
     wanted = (*_allowed_ips(config), *_sunk(config, tunnel))
     return tuple(map(_static_route, routes.plan(addresses, wanted, tunnel.bypass))), ()
+
+
+def container_plan(
+    device: str, config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+) -> Plan:
+    """Return what a tunnel gets inside its container, where that can be entered.
+
+    ``device`` is the device's name on the host. With ``wireguard-default=gateway`` the routes are
+    left to Docker.
+    """
+    routed = (*_allowed_ips(config), *_sunk(config, tunnel)) if config.routes else ()
+    return Plan(
+        device=device,
+        addresses=tuple(addresses),
+        routed=tuple(dict.fromkeys(routed)),
+        bypass=tunnel.bypass,
+        own_table=tunnel.default != "gateway",
+        dns=dns_server(config, tunnel),
+    )
+
+
+def dns_server(config: InterfaceConfig, tunnel: TunnelSettings) -> IPv4Address | None:
+    """Return whom the live edition has a container ask: Docker's resolver is asked by IPv4."""
+    if tunnel.dns == "off":
+        return None
+    return next((server for server in config.dns if isinstance(server, IPv4Address)), None)
 
 
 def _sunk(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Network, ...]:

@@ -7,19 +7,33 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
-from ipaddress import IPv4Address
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from wgplugin.wireguard import AllowedIP, DeviceConfig, PeerConfig, SocketAddress
+from wgplugin.wireguard import (
+    AllowedIP,
+    Device,
+    DeviceConfig,
+    Key,
+    Peer,
+    PeerConfig,
+    SocketAddress,
+)
 
 FAMILY = "wireguard"
 VERSION = 1
+GET_DEVICE = 0
 SET_DEVICE = 1
 
 NESTED = 1 << 15
+_TYPE = NESTED - 1
 
+DEVICE_IFINDEX = 1
 DEVICE_IFNAME = 2
 DEVICE_PRIVATE_KEY = 3
+DEVICE_PUBLIC_KEY = 4
 DEVICE_FLAGS = 5
 DEVICE_LISTEN_PORT = 6
 DEVICE_FWMARK = 7
@@ -31,7 +45,11 @@ PEER_PRESHARED_KEY = 2
 PEER_FLAGS = 3
 PEER_ENDPOINT = 4
 PEER_PERSISTENT_KEEPALIVE = 5
+PEER_LAST_HANDSHAKE = 6
+PEER_RECEIVED = 7
+PEER_SENT = 8
 PEER_ALLOWED_IPS = 9 | NESTED
+PEER_REMOVE = 1
 PEER_REPLACE_ALLOWED_IPS = 2
 
 ALLOWED_IP_FAMILY = 1
@@ -42,11 +60,14 @@ MESSAGE_SIZE = 32 * 1024
 ALLOWED_IPS_AT_ONCE = 256
 
 DEVICE_ATTRIBUTES = (
+    DEVICE_IFINDEX,
     DEVICE_IFNAME,
     DEVICE_PRIVATE_KEY,
+    DEVICE_PUBLIC_KEY,
     DEVICE_FLAGS,
     DEVICE_LISTEN_PORT,
     DEVICE_FWMARK,
+    DEVICE_PEERS & _TYPE,
     DEVICE_PEERS,
 )
 
@@ -94,8 +115,9 @@ def _peer_parts(peer: PeerConfig) -> Iterator[bytes]:
 def _peer_settings(peer: PeerConfig) -> Iterator[Attribute]:
     if peer.preshared_key is not None:
         yield PEER_PRESHARED_KEY, peer.preshared_key.raw
-    if peer.replace_allowed_ips:
-        yield PEER_FLAGS, struct.pack("=I", PEER_REPLACE_ALLOWED_IPS)
+    flags = PEER_REMOVE * peer.remove | PEER_REPLACE_ALLOWED_IPS * peer.replace_allowed_ips
+    if flags:
+        yield PEER_FLAGS, struct.pack("=I", flags)
     if peer.endpoint is not None:
         yield PEER_ENDPOINT, _sockaddr(peer.endpoint)
     if peer.persistent_keepalive is not None:
@@ -117,6 +139,79 @@ def _allowed_ip(net: AllowedIP) -> bytes:
         + _pack(ALLOWED_IP_ADDRESS, net.network_address.packed)
         + _pack(ALLOWED_IP_CIDR, struct.pack("=B", net.prefixlen)),
     )
+
+
+def device(messages: Iterable[Iterable[Attribute]]) -> Device:
+    """Return the device that the messages of one answer to WG_CMD_GET_DEVICE describe.
+
+    A peer with many allowed IPs goes on in the next message.
+    """
+    settings: dict[int, bytes] = {}
+    peers: dict[Key, Peer] = {}
+    for kind, value in (attribute for message in messages for attribute in message):
+        if kind & _TYPE != DEVICE_PEERS & _TYPE:
+            settings[kind] = value
+            continue
+        for _, part in _unpack(value):
+            peer = _peer(dict(_unpack(part)))
+            before = peers.get(peer.public_key)
+            if before:
+                peer = replace(before, allowed_ips=before.allowed_ips + peer.allowed_ips)
+            peers[peer.public_key] = peer
+    return Device(
+        private_key=_key(settings.get(DEVICE_PRIVATE_KEY)),
+        public_key=_key(settings.get(DEVICE_PUBLIC_KEY)),
+        listen_port=_number(settings.get(DEVICE_LISTEN_PORT)),
+        fwmark=_number(settings.get(DEVICE_FWMARK)),
+        peers=tuple(peers.values()),
+    )
+
+
+def _peer(found: dict[int, bytes]) -> Peer:
+    seconds, nanoseconds = struct.unpack("=qq", found.get(PEER_LAST_HANDSHAKE, bytes(16)))
+    return Peer(
+        public_key=Key(found[PEER_PUBLIC_KEY]),
+        preshared_key=_key(found.get(PEER_PRESHARED_KEY)),
+        endpoint=_socket_address(found.get(PEER_ENDPOINT, b"")),
+        persistent_keepalive=_number(found.get(PEER_PERSISTENT_KEEPALIVE)),
+        last_handshake=seconds + nanoseconds / 1e9,
+        received=_number(found.get(PEER_RECEIVED)),
+        sent=_number(found.get(PEER_SENT)),
+        allowed_ips=tuple(
+            _network(dict(_unpack(value)))
+            for _, value in _unpack(found.get(PEER_ALLOWED_IPS & _TYPE, b""))
+        ),
+    )
+
+
+def _network(found: dict[int, bytes]) -> AllowedIP:
+    return ip_network((found[ALLOWED_IP_ADDRESS], found[ALLOWED_IP_CIDR][0]))
+
+
+def _socket_address(value: bytes) -> SocketAddress | None:
+    if not value:
+        return None
+    family, port = struct.unpack_from("=H", value)[0], struct.unpack_from(">H", value, 2)[0]
+    if family == socket.AF_INET:
+        return SocketAddress(IPv4Address(value[4:8]), port)
+    scope_id = struct.unpack_from("=I", value, 24)[0]
+    return SocketAddress(IPv6Address(value[8:24]), port, scope_id)
+
+
+def _key(value: bytes | None) -> Key | None:
+    return Key(value) if value and any(value) else None
+
+
+def _number(value: bytes | None) -> int:
+    return int.from_bytes(value or b"", sys.byteorder)
+
+
+def _unpack(data: bytes) -> Iterator[Attribute]:
+    start = 0
+    while start + 4 <= len(data):
+        length, kind = struct.unpack_from("=HH", data, start)
+        yield kind & _TYPE, data[start + 4 : start + length]
+        start += (length + 3) & ~3
 
 
 def _pack(kind: int, value: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -13,6 +15,9 @@ from typing import Any
 from uuid import uuid4
 
 from tests.e2e.commands import run, wait_until
+
+LIVE = os.environ.get("EDITION") == "live"
+"""Whether the plugin under test is of the live edition: the Makefile's EDITION."""
 
 PLUGIN = "wireguard-e2e:latest"
 IMAGE = "wireguard-e2e-busybox"
@@ -119,6 +124,11 @@ class Container:
     def fetch(self, host: str) -> str:
         """Fetch a web page."""
         return self.run("wget", "-q", "-O", "-", f"http://{host}/")
+
+    def routes(self) -> list[str]:
+        """Return the destinations that lead into wg0, of all tables."""
+        shown = self.run("ip", "route", "show", "table", "all")
+        return re.findall(r"^([0-9.]\S*|default) (?:via \S+ )?dev wg0", shown, re.MULTILINE)
 
     def inspect(self) -> Any:
         """Return what Docker knows of the container."""

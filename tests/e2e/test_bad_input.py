@@ -4,8 +4,18 @@ import pytest
 
 from tests.e2e.commands import refused, run
 from tests.e2e.conftest import Configurations
-from tests.e2e.docker import IMAGE, PLUGIN, container, create_network, docker, network, state_folder
+from tests.e2e.docker import (
+    IMAGE,
+    LIVE,
+    PLUGIN,
+    container,
+    create_network,
+    docker,
+    network,
+    state_folder,
+)
 
+TOO_MANY = "2 IPv4 addresses, and Docker sets one; leave one of them, or use the live edition"
 NULL_IPAM = ("--ipam-driver", "null")
 KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
@@ -20,13 +30,15 @@ GOOD = f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.8.9.1/32\n{PEER}"
         pytest.param(GOOD.replace(KEY, KEY[:-2]), "wrong.conf:2:14", id="key cut short"),
         pytest.param(GOOD + "AllowedIPs = 10.0.0.0/33\n", "wrong.conf:6:23", id="prefix too long"),
         pytest.param(
-            GOOD.replace("Address = ", "Address = 10.8.9.2/32, "), "2 IPv4 addresses", id="too many"
+            GOOD.replace("Address = ", "Address = 10.8.9.2/32, "), TOO_MANY, id="too many"
         ),
     ],
 )
 def test_wrong_file_is_refused_when_the_network_is_created(
     configurations: Configurations, text: str, said: str
 ) -> None:
+    if LIVE and said == TOO_MANY:
+        pytest.skip("the live edition takes any number of addresses")
     output = refused(*create_network("wrong", configurations.write("wrong", text)))
     assert said in output
     assert KEY[:-2] not in output

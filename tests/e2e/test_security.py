@@ -5,14 +5,15 @@ import stat
 from pathlib import Path
 
 from tests.e2e.conftest import Configurations
-from tests.e2e.docker import PLUGIN, container, docker, network, plugin_pid, state_folder
+from tests.e2e.docker import LIVE, PLUGIN, container, docker, network, plugin_pid, state_folder
 from tests.e2e.provider import WEB_IPV4
 
-CAP_DAC_OVERRIDE, CAP_NET_ADMIN = 1, 12
+CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1, 12, 21
+NEEDED = (CAP_DAC_OVERRIDE, CAP_NET_ADMIN, *([CAP_SYS_ADMIN] if LIVE else []))
 DOCKER_LOG = Path("/var/log/dockerd.log")
 
 
-def test_plugin_at_work_has_two_capabilities_in_every_thread_and_can_get_no_more(
+def test_plugin_at_work_has_the_capabilities_of_its_edition_in_every_thread_and_can_get_no_more(
     configurations: Configurations,
 ) -> None:
     name = configurations.client("caps", "10.8.0.12/32", allowed_ips="0.0.0.0/0")
@@ -24,7 +25,7 @@ def test_plugin_at_work_has_two_capabilities_in_every_thread_and_can_get_no_more
     assert len(statuses) > 1
     for status in statuses:
         sets = {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd")}
-        assert sets == {1 << CAP_DAC_OVERRIDE | 1 << CAP_NET_ADMIN}
+        assert sets == {sum(1 << number for number in NEEDED)}
         assert status["NoNewPrivs"] == "1"
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: the plugin beside the kernel alone, the tools, and Docker's own networks."""

@@ -1,0 +1,119 @@
+"""What is attached: configurations, networks and endpoints by number, and the calls for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.client import Connection, request
+
+ALLOWED_IPS = 16
+# To be on a link of this machine, so that the way to the peers has an MTU.
+PEERS_LINK = "wgbenchpeers"
+PEERS_NET = "198.18.0.0/15"
+SUBNET = "172.31.0.0/16"
+
+
+def key(text: str) -> bytes:
+    """Return a key that is always the same for a text."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def peer_host(number: int) -> str:
+    """Return the address of a peer's host, one of 256."""
+    return f"198.18.{number}.2"
+
+
+def allowed_ips(peer: int) -> tuple[str, ...]:
+    """Return the allowed IPs of a peer, which are like no other peer's."""
+    return tuple(f"10.{peer}.{number}.0/24" for number in range(ALLOWED_IPS))
+
+
+def configuration(name: str, peers: int) -> str:
+    """Return a file with that many peers."""
+    text = f"[Interface]\nPrivateKey = {b64encode(key(name)).decode()}\n"
+    for number in range(peers):
+        text += (
+            f"\n[Peer]\nPublicKey = {b64encode(key(f'peer {number}')).decode()}\n"
+            f"Endpoint = {peer_host(number)}:51820\n"
+            f"AllowedIPs = {', '.join(allowed_ips(number))}\n"
+        )
+    return text
+
+
+def write_configurations(folder: Path, names: Mapping[str, int]) -> None:
+    """Write a file for each name, with that many peers."""
+    for name, peers in names.items():
+        (folder / f"{name}.conf").write_text(configuration(name, peers))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A plugin to measure: its socket, and a network's options, where {n} is its configuration."""
+
+    name: str
+    socket: Path
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A container's endpoint on a network of its own: the calls, ready to be sent."""
+
+    create_network: bytes
+    create_endpoint: bytes
+    join: bytes
+    leave: bytes
+    delete_endpoint: bytes
+    delete_network: bytes
+
+    @classmethod
+    def of(cls, subject: Subject, configuration: str, number: int) -> Attachment:
+        """Return the calls for the endpoint of this number, below 65,000."""
+        network = {"NetworkID": key(f"network {number}").hex()}
+        endpoint = {**network, "EndpointID": key(f"endpoint {number}").hex()}
+        address = f"172.31.{number // 250}.{number % 250 + 2}/16"
+        generic = {
+            name: value.replace("{n}", configuration) for name, value in subject.options.items()
+        }
+        options = {
+            "com.docker.network.enable_ipv4": True,
+            "com.docker.network.enable_ipv6": False,
+            "com.docker.network.generic": generic,
+        }
+        ports: dict[str, list[object]] = {
+            "com.docker.network.endpoint.exposedports": [],
+            "com.docker.network.portmap": [],
+        }
+        pool = {"AddressSpace": "LocalDefault", "Pool": SUBNET}
+        interface = {"Address": address, "AddressIPv6": "", "MacAddress": ""}
+        sandbox = f"/var/run/docker/netns/{key(str(number)).hex()[:12]}"
+        return cls(
+            create_network=_call(
+                "CreateNetwork", network, Options=options, IPv4Data=[pool], IPv6Data=[]
+            ),
+            create_endpoint=_call("CreateEndpoint", endpoint, Interface=interface, Options=ports),
+            join=_call("Join", endpoint, SandboxKey=sandbox, Options=ports),
+            leave=_call("Leave", endpoint),
+            delete_endpoint=_call("DeleteEndpoint", endpoint),
+            delete_network=_call("DeleteNetwork", network),
+        )
+
+    def attach(self, connection: Connection) -> str:
+        """Do what Docker does at a container's start; return the device's name."""
+        connection.call(self.create_endpoint)
+        answer = json.loads(connection.call(self.join))
+        return str(answer["InterfaceName"]["SrcName"])
+
+    def detach(self, connection: Connection) -> None:
+        """Do what Docker does at a container's end."""
+        connection.call(self.leave)
+        connection.call(self.delete_endpoint)
+
+
+def _call(name: str, ids: Mapping[str, str], **fields: object) -> bytes:
+    return request(f"NetworkDriver.{name}", {**ids, **fields})

@@ -1,0 +1,117 @@
+"""The plugin as it is shipped, from build/rootfs.tar, in a root of its own; and its process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.attachments import Subject
+from bench.client import Connection, request
+
+CHECKOUT = Path(__file__).parents[1]
+ARCHIVE = CHECKOUT / "build/rootfs.tar"
+CONFIG = CHECKOUT / "plugin/config.json"
+LOG = "tmp/log"
+SOCKET = "run/docker/plugins/wireguard.sock"
+OPTIONS = {"wireguard-config": "{n}"}
+CAPABILITIES = request("NetworkDriver.GetCapabilities", {})
+# Not /tmp, which may be in memory: the plugin's state is on a disk.
+SCRATCH = "/var/tmp"  # noqa: S108
+SECONDS = 60
+POLL_SECONDS = 0.0005
+
+
+@dataclass(frozen=True)
+class Root:
+    """The plugin's root file system, unpacked; it can be started again and again."""
+
+    path: Path
+
+    @property
+    def configurations(self) -> Path:
+        """The folder of the configurations."""
+        return self.path / "etc/wireguard"
+
+    @property
+    def socket(self) -> Path:
+        """The socket, while the plugin runs."""
+        return self.path / SOCKET
+
+    @contextmanager
+    def running(self, *python: str) -> Iterator[Process]:
+        """The plugin, which answers, until the block ends; see started()."""
+        with self.started(*python) as process:
+            process.wait_for_answer()
+            yield process
+
+    @contextmanager
+    def started(self, *python: str) -> Iterator[Process]:
+        """The plugin from its first moment on; `python` takes the place of its own program."""
+        self.socket.unlink(missing_ok=True)
+        entrypoint = json.loads(CONFIG.read_text())["entrypoint"]
+        if python:
+            entrypoint = [*entrypoint[: entrypoint.index("-m")], *python, "serve"]
+        with (self.path / LOG).open("ab") as log:
+            process = subprocess.Popen(["chroot", self.path, *entrypoint], stdout=log, stderr=log)
+        try:
+            yield Process("the plugin", self.socket, OPTIONS, process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def unpacked() -> Iterator[Root]:
+    """The root file system, with /proc as Docker mounts it, until the block ends."""
+    with TemporaryDirectory(prefix="bench-", dir=SCRATCH) as folder:
+        subprocess.run(["tar", "-C", folder, "-xf", ARCHIVE], check=True)
+        proc = f"{folder}/proc"
+        subprocess.run(["mount", "-t", "proc", "proc", proc], check=True)
+        try:
+            yield Root(Path(folder))
+        finally:
+            subprocess.run(["umount", proc], check=True)
+
+
+@dataclass(frozen=True)
+class Process(Subject):
+    """A plugin whose process is known."""
+
+    pid: int
+
+    def wait_for_socket(self) -> Connection:
+        """Return a connection as soon as there can be one."""
+        end = time.monotonic() + SECONDS
+        while True:
+            try:
+                return Connection(self.socket)
+            except (FileNotFoundError, ConnectionRefusedError):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(POLL_SECONDS)
+
+    def wait_for_answer(self) -> None:
+        """Return when the first call is answered."""
+        with self.wait_for_socket() as connection:
+            self.ask(connection)
+
+    def ask(self, connection: Connection) -> None:
+        """Make a call that asks for nothing."""
+        connection.call(CAPABILITIES)
+
+    def resident(self) -> float:
+        """Return the memory that it has now, in MB."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def cpu(self) -> float:
+        """Return the processor time that it has had, in seconds, to the nanosecond."""
+        # The clock of another process, as clock_getcpuclockid(3) makes it.
+        return time.clock_gettime(~self.pid << 3 | 2)

@@ -1,0 +1,153 @@
+"""Results as values: to and from JSON, and to Markdown with bars. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.stats import Summary, ratios, summarize
+
+BAR_WIDTH = 24
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing measured; `ratio` is that to the table's `base`, sample by sample."""
+
+    name: str
+    unit: str
+    values: Summary
+    ratio: Summary | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a table should show: a value between two bounds."""
+
+    text: str
+    value: float
+    at_most: float
+    at_least: float = 0
+
+    @property
+    def met(self) -> bool:
+        """Whether it does."""
+        return self.at_least <= self.value <= self.at_most
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one measurement found; `base` names the row that others are compared to."""
+
+    title: str
+    about: str
+    rows: tuple[Row, ...]
+    targets: tuple[Target, ...] = ()
+    base: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The tables of one run, and facts of the machine and the versions that it ran on."""
+
+    name: str
+    facts: Mapping[str, str]
+    tables: tuple[Table, ...]
+
+
+def compared(
+    samples: Mapping[str, Sequence[float]], base: str, unit: str = "ms"
+) -> tuple[Row, ...]:
+    """Return a row for each name, with its ratio to `base`; samples of one round stand together."""
+    return tuple(
+        Row(name, unit, summarize(taken), ratios(taken, samples[base]))
+        for name, taken in samples.items()
+    )
+
+
+def median_ratio(rows: Iterable[Row], name: str) -> float:
+    """Return the median of a row's ratio, which it must have."""
+    return next(row.ratio.median for row in rows if row.name == name and row.ratio)
+
+
+def from_json(data: Any) -> Report:
+    """Return a report that was written by ``json.dumps(dataclasses.asdict(report))``."""
+    return Report(data["name"], data["facts"], tuple(map(_table, data["tables"])))
+
+
+def _table(data: Any) -> Table:
+    rows = tuple(map(_row, data["rows"]))
+    return Table(**{**data, "rows": rows, "targets": tuple(Target(**t) for t in data["targets"])})
+
+
+def _row(data: Any) -> Row:
+    ratio = data["ratio"]
+    return Row(**{**data, "values": Summary(**data["values"]), "ratio": ratio and Summary(**ratio)})
+
+
+def markdown(reports: Iterable[Report]) -> str:
+    """Return reports as a page to read."""
+    parts = ["# Benchmark results", "Medians, with the span that eight samples of ten are in."]
+    for report in reports:
+        parts += [f"## {report.name}", "\n".join(_facts(report.facts))]
+        parts += ["\n".join(_lines(table)) for table in report.tables]
+    return "\n\n".join(parts) + "\n"
+
+
+def _facts(facts: Mapping[str, str]) -> Iterator[str]:
+    yield "| | |"
+    yield "|---|---|"
+    for name, value in facts.items():
+        yield f"| {name} | {value} |"
+
+
+def _lines(table: Table) -> Iterator[str]:
+    yield f"### {table.title}"
+    yield ""
+    yield table.about
+    yield ""
+    yield f"| | median | 10–90 % | | {f'× {table.base}' if table.base else ''} | n |"
+    yield "|---|--:|--:|---|--:|--:|"
+    for row in table.rows:
+        values = row.values
+        longest = max(other.values.median for other in table.rows if other.unit == row.unit)
+        yield (
+            f"| {row.name} | {figure(values.median)} {row.unit} "
+            f"| {figure(values.low)}–{figure(values.high)} "
+            f"| `{bar(values.median, longest)}` "
+            f"| {_ratio(row)} | {values.count} |"
+        )
+    if table.targets:
+        yield ""
+    for target in table.targets:
+        yield f"- {_verdict(target)}"
+
+
+def _ratio(row: Row) -> str:
+    if row.ratio is None:
+        return ""
+    return f"{row.ratio.median:.2f} ({row.ratio.low:.2f}–{row.ratio.high:.2f})"
+
+
+def _verdict(target: Target) -> str:
+    least = f"at least {figure(target.at_least)}, " if target.at_least else ""
+    wanted = f"{least}at most {figure(target.at_most)}"
+    said = "met" if target.met else "**missed**"
+    return f"{target.text}: {figure(target.value)}; target {wanted}: {said}"
+
+
+def figure(value: float) -> str:
+    """Return a number with three digits or so."""
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.3f}"
+
+
+def bar(value: float, longest: float) -> str:
+    """Return a bar of as many characters as the value is of the longest one, to an eighth."""
+    eighths = round(BAR_WIDTH * 8 * value / longest) if longest else 0
+    return (EIGHTHS[8] * (eighths // 8) + EIGHTHS[eighths % 8].strip()).ljust(BAR_WIDTH)

@@ -1,0 +1,118 @@
+"""Containers without a kernel: Sandboxes whose namespaces are values."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from wgplugin import plan
+from wgplugin.errors import BackendError
+from wgplugin.plan import Item, Plan, Route
+from wgplugin.routes import Network
+from wgplugin.sandboxes import Sight
+from wgplugin.wireguard import Device, DeviceConfig, Key, Peer, PeerConfig, diff
+
+NO_DEVICE = Device(None, None, 51820, 0, ())
+
+
+@dataclass
+class Namespace:
+    """What a container has; ``device`` is None until Docker puts it there."""
+
+    device: Device | None = None
+    mtu: int = 1420
+    items: set[Item] = field(default_factory=set)
+    filtered: Plan | None = None
+
+
+@dataclass
+class MemorySandboxes:
+    """Keeps namespaces by key; fails where it is told to."""
+
+    namespaces: dict[str, Namespace] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+
+    async def exists(self, key: str) -> bool:
+        return key in self.namespaces
+
+    async def guard(self, key: str, wanted: Plan) -> bool:
+        await self._obey("guard")
+        if key in self.namespaces:
+            self.namespaces[key].items |= plan.guard(wanted)
+        return key in self.namespaces
+
+    async def ready(self, key: str, device: str, told: Collection[Network]) -> bool:
+        await self._obey("ready")
+        if self._device(key) is None:
+            return False
+        return {Route(net, plan.MAIN_TABLE) for net in told} <= self.namespaces[key].items
+
+    async def apply(
+        self,
+        key: str,
+        wanted: Plan,
+        config: DeviceConfig | None = None,
+        moved: Collection[Key] = (),
+    ) -> list[str] | None:
+        await self._obey("apply")
+        device = self._device(key)
+        if device is None:
+            return None
+        namespace = self.namespaces[key]
+        if config:
+            namespace.device = changed(device, diff(device, config, moved))
+        namespace.mtu = wanted.mtu or namespace.mtu
+        todo = plan.changes(wanted, (4, 6), namespace.items)
+        namespace.items |= set(todo.add)
+        namespace.items -= set(todo.delete)
+        return [str(item) for item in (*todo.add, *todo.delete)]
+
+    async def filter(self, key: str, wanted: Plan) -> None:
+        await self._obey("filter")
+        self.namespaces[key].filtered = wanted
+
+    async def look(self, key: str, device: str) -> Sight | None:
+        await self._obey("look")
+        found = self._device(key)
+        return Sight("wg0", found) if found else None
+
+    async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
+        await self._obey("configure")
+        found = self._device(key)
+        if found:
+            self.namespaces[key].device = changed(found, change)
+        return found is not None
+
+    async def clear(self, key: str, device: str) -> None:
+        await self._obey("clear")
+        if key in self.namespaces:
+            self.namespaces[key].items.clear()
+            self.namespaces[key].filtered = None
+
+    def _device(self, key: str) -> Device | None:
+        return self.namespaces[key].device if key in self.namespaces else None
+
+    async def _obey(self, method: str) -> None:
+        await asyncio.sleep(0)
+        if method in self.failing:
+            raise BackendError(f"{method} fails")
+
+
+def changed(device: Device, change: DeviceConfig) -> Device:
+    """Return a device as the kernel has it after a change."""
+    peers = {peer.public_key: peer for peer in device.peers}
+    for each in change.peers:
+        if each.remove:
+            peers.pop(each.public_key, None)
+        else:
+            peers[each.public_key] = _peer(peers.get(each.public_key), each)
+    return replace(device, peers=tuple(peers.values()))
+
+
+def _peer(peer: Peer | None, change: PeerConfig) -> Peer:
+    peer = peer or Peer(change.public_key)
+    kept = () if change.replace_allowed_ips else peer.allowed_ips
+    return replace(
+        peer,
+        endpoint=change.endpoint or peer.endpoint,
+        allowed_ips=tuple(dict.fromkeys((*kept, *change.allowed_ips))),
+    )

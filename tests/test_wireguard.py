@@ -1,0 +1,104 @@
+"""What is changed in a device that runs: what is asked, and nothing else."""
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from wgplugin.wireguard import (
+    NO_KEY,
+    Device,
+    DeviceConfig,
+    Key,
+    Peer,
+    PeerConfig,
+    SocketAddress,
+    diff,
+)
+
+KEYS = [Key(bytes([number * 8]) * 31 + b"\x41") for number in range(4)]
+HERE = SocketAddress(ip_address("192.0.2.1"), 51820)
+THERE = SocketAddress(ip_address("192.0.2.2"), 51820)
+NETS = tuple(map(ip_network, ("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")))
+
+PRESENT = Peer(KEYS[1], KEYS[3], HERE, 25, allowed_ips=NETS[:2])
+WANTED = PeerConfig(KEYS[1], KEYS[3], HERE, 25, replace_allowed_ips=True, allowed_ips=NETS[:2])
+DEVICE = Device(KEYS[0], KEYS[2], 51820, 0, (PRESENT,))
+CONFIG = DeviceConfig(KEYS[0], 51820, 0, replace_peers=True, peers=(WANTED,))
+
+
+def change(**wanted: object) -> PeerConfig:
+    """Return the change of the one peer."""
+    config = replace(CONFIG, peers=(replace(WANTED, **wanted),))  # type: ignore[arg-type]
+    (changed,) = diff(DEVICE, config, [KEYS[1]]).peers
+    return changed
+
+
+def test_device_that_is_as_wanted_is_left_alone() -> None:
+    assert diff(DEVICE, CONFIG) == DeviceConfig()
+
+
+def test_order_of_allowed_ips_is_no_change() -> None:
+    config = replace(CONFIG, peers=(replace(WANTED, allowed_ips=NETS[1::-1]),))
+    assert diff(DEVICE, config) == DeviceConfig()
+
+
+def test_peer_that_is_not_in_the_file_is_removed() -> None:
+    assert diff(DEVICE, replace(CONFIG, peers=())).peers == (PeerConfig(KEYS[1], remove=True),)
+
+
+def test_new_peer_comes_with_all_that_it_has() -> None:
+    new = replace(WANTED, public_key=KEYS[2])
+    assert diff(DEVICE, replace(CONFIG, peers=(WANTED, new))).peers == (new,)
+
+
+def test_further_allowed_ips_are_added_while_the_others_stay() -> None:
+    assert change(allowed_ips=NETS) == PeerConfig(KEYS[1], allowed_ips=NETS[2:])
+
+
+def test_fewer_allowed_ips_replace_all() -> None:
+    assert change(allowed_ips=NETS[1:]) == PeerConfig(
+        KEYS[1], replace_allowed_ips=True, allowed_ips=NETS[1:]
+    )
+
+
+def test_preshared_key_and_keepalive_that_vanish_are_cleared() -> None:
+    assert change(preshared_key=None).preshared_key == NO_KEY
+    assert change(persistent_keepalive=0) == PeerConfig(KEYS[1], persistent_keepalive=0)
+
+
+def test_endpoint_is_moved_only_where_it_was_edited() -> None:
+    config = replace(CONFIG, peers=(replace(WANTED, endpoint=THERE),))
+    assert diff(DEVICE, config) == DeviceConfig()
+    assert diff(DEVICE, config, [KEYS[1]]).peers == (PeerConfig(KEYS[1], endpoint=THERE),)
+
+
+def test_peer_without_endpoint_gets_one() -> None:
+    lost = replace(DEVICE, peers=(replace(PRESENT, endpoint=None),))
+    assert diff(lost, CONFIG).peers == (PeerConfig(KEYS[1], endpoint=HERE),)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"listen_port": 0}, {}),
+        ({"listen_port": 51821}, {"listen_port": 51821}),
+        ({"fwmark": 7}, {"fwmark": 7}),
+        ({"private_key": KEYS[2]}, {"private_key": KEYS[2]}),
+    ],
+)
+def test_device_s_own_settings_change_by_themselves(
+    wanted: dict[str, object], expected: dict[str, object]
+) -> None:
+    changed = diff(DEVICE, replace(CONFIG, **wanted))  # type: ignore[arg-type]
+    assert changed == DeviceConfig(**expected)  # type: ignore[arg-type]
+
+
+def test_private_key_is_the_same_however_its_bits_are_written() -> None:
+    odd = Key(bytes([KEYS[0].raw[0] | 7]) + KEYS[0].raw[1:31] + bytes([KEYS[0].raw[31] | 128]))
+    assert diff(DEVICE, replace(CONFIG, private_key=odd)) == DeviceConfig()
+
+
+def test_socket_address_is_shown_as_wg_does() -> None:
+    assert str(HERE) == "192.0.2.1:51820"
+    assert str(SocketAddress(ip_address("2001:db8::1"), 1)) == "[2001:db8::1]:1"

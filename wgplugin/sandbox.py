@@ -1,0 +1,159 @@
+"""Entering containers' network namespaces, which is all that CAP_SYS_ADMIN is used for.
+
+A thread enters a namespace by setns(2) and never comes back: one does one job and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import os
+import re
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from wgplugin import inside
+from wgplugin.errors import BackendError
+from wgplugin.plan import Plan
+from wgplugin.routes import Network
+from wgplugin.sandboxes import Sight
+from wgplugin.threads import to_the_end
+from wgplugin.wireguard import DeviceConfig, Key
+
+T = TypeVar("T")
+
+KEY = re.compile(r"/(?:var/)?run/docker/netns/([0-9a-f]{1,64})")
+"""What Docker calls a namespace: the path of its file on the host, where /var/run leads to /run."""
+
+JOBS = 16
+"""How many threads there are at most."""
+
+_CLONE_NEWNET = 0x40000000
+_GONE = (errno.ENOENT, errno.EINVAL)
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class KernelSandboxes:
+    """The Sandboxes of this host's kernel; for the methods see there."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look for the namespaces' files in ``folder``: where the host's /run/docker/netns is."""
+        self._folder = folder
+        self._jobs = asyncio.Semaphore(JOBS)
+
+    async def exists(self, key: str) -> bool:
+        """See Sandboxes."""
+        with contextlib.suppress(BackendError):
+            return await self._inside(key, lambda: True) or False
+        return False
+
+    async def guard(self, key: str, plan: Plan) -> bool:
+        """See Sandboxes."""
+        return await self._inside(key, inside.guard, plan) or False
+
+    async def ready(self, key: str, device: str, told: Collection[Network]) -> bool:
+        """See Sandboxes."""
+        return await self._inside(key, inside.ready, device, told) or False
+
+    async def apply(
+        self,
+        key: str,
+        plan: Plan,
+        config: DeviceConfig | None = None,
+        moved: Collection[Key] = (),
+    ) -> list[str] | None:
+        """See Sandboxes."""
+        return await self._inside(key, inside.apply, plan, config, moved)
+
+    async def filter(self, key: str, plan: Plan) -> None:
+        """See Sandboxes."""
+        await self._inside(key, inside.put_filter, plan)
+
+    async def look(self, key: str, device: str) -> Sight | None:
+        """See Sandboxes."""
+        return await self._inside(key, inside.look, device)
+
+    async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
+        """See Sandboxes."""
+        return await self._inside(key, inside.configure, device, change) or False
+
+    async def clear(self, key: str, device: str) -> None:
+        """See Sandboxes."""
+        await self._inside(key, inside.clear, device)
+
+    async def _inside(self, key: str, work: Callable[..., T], *args: Any) -> T | None:
+        match = KEY.fullmatch(key)
+        if match is None:
+            return None
+        path = self._folder / match[1]
+        async with self._jobs:
+            worker = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+            try:
+                return await to_the_end(_enter_and, path, work, args, executor=worker)
+            finally:
+                worker.shutdown(wait=False)
+
+
+def trouble(folder: Path) -> str:
+    """Return why containers' namespaces can't be entered, or nothing if they can.
+
+    ``folder`` is where the host's /run/docker should be mounted, so that what is mounted there
+    later is seen here, too.
+    """
+    try:
+        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    except OSError as error:
+        return f"what is mounted can't be seen: {error}"
+    found = [mount for mount in mounts if mount[4] == str(folder)]
+    if not found:
+        return f"the host's /run/docker isn't mounted at {folder}"
+    if not any(option.startswith("master:") for option in found[-1][6:]):
+        return "the host's / isn't shared (try: mount --make-rshared /, then restart the plugin)"
+    with ThreadPoolExecutor(1) as worker:
+        try:
+            worker.submit(enter, Path("/proc/self/ns/net")).result()
+        except OSError as error:
+            return f"no namespace can be entered, which takes CAP_SYS_ADMIN: {error.strerror}"
+    return ""
+
+
+def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T | None:
+    try:
+        enter(path)
+    except OSError as error:
+        if error.errno in _GONE:
+            return None
+        raise BackendError(f"a container's network namespace can't be entered: {error}") from None
+    try:
+        return work(*args)
+    except inside.GoneError:
+        return None
+    except NetlinkError as error:
+        if error.code == errno.ENODEV:
+            return None
+        reason = f"{os.strerror(error.code)} ({error.args[-1]})"
+        raise BackendError(f"the container's network can't be set up: {reason}") from None
+    except OSError as error:
+        raise BackendError(f"the container's network can't be set up: {error}") from None
+
+
+def enter(path: Path) -> None:
+    """Put this thread into the network namespace of a file.
+
+    Raises:
+        OSError: it can't be; EINVAL if the file is none of a namespace.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _libc.setns(descriptor, _CLONE_NEWNET):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)

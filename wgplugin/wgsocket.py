@@ -1,0 +1,61 @@
+"""A generic netlink socket to WireGuard, in the network namespace of the thread that makes it."""
+
+from __future__ import annotations
+
+from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, genlmsg
+from pyroute2.netlink.generic import GenericNetlinkSocket
+
+from wgplugin import wgmsg
+from wgplugin.wireguard import Device, DeviceConfig
+
+
+class _DeviceMessage(genlmsg):  # type: ignore[misc]
+    """A message whose attributes come ready from wgmsg."""
+
+    nla_map = tuple((kind, str(kind), "cdata") for kind in wgmsg.DEVICE_ATTRIBUTES)
+
+
+class WireGuardSocket:
+    """Changes and shows the devices of one namespace.
+
+    Every method raises pyroute2's NetlinkError where the kernel refuses.
+    """
+
+    def __init__(self) -> None:
+        self._socket = GenericNetlinkSocket(ext_ack=True)
+        self._socket.status["nlm_generator"] = False
+        self._socket.bind(wgmsg.FAMILY, _DeviceMessage)
+
+    def __enter__(self) -> WireGuardSocket:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the socket, which keeps its namespace alive until then."""
+        self._socket.close()
+
+    def set(self, ifname: str, config: DeviceConfig) -> None:
+        """Change a device."""
+        for attributes in wgmsg.set_device(ifname, config):
+            self._request(wgmsg.SET_DEVICE, attributes, NLM_F_ACK)
+
+    def get(self, ifname: str) -> Device:
+        """Return a device with all of its peers."""
+        name = (wgmsg.DEVICE_IFNAME, ifname.encode() + b"\0")
+        messages = self._request(wgmsg.GET_DEVICE, [name], NLM_F_DUMP)
+        return wgmsg.device(
+            [(int(attribute[0]), attribute[1]) for attribute in message["attrs"]]
+            for message in messages
+        )
+
+    def _request(
+        self, command: int, attributes: list[wgmsg.Attribute], flags: int
+    ) -> list[genlmsg]:
+        message = _DeviceMessage()
+        message["cmd"] = command
+        message["version"] = wgmsg.VERSION
+        message["attrs"] = [(str(kind), value) for kind, value in attributes]
+        flags |= NLM_F_REQUEST
+        return list(self._socket.nlm_request(message, msg_type=self._socket.prid, msg_flags=flags))
