@@ -9,7 +9,7 @@ from tests.e2e.docker import docker, network, plugin_pid
 from tests.soak.calls import Connection
 from tests.soak.footprint import assert_flat, footprint
 
-WARM_UP = 500
+WARM_UP = 1000
 CYCLES = int(os.environ.get("SOAK_CYCLES", "2000"))
 
 
