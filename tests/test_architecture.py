@@ -23,6 +23,7 @@ PURE = (
     "hints",
     "metrics",
     "nft",
+    "nlattr",
     "options",
     "plan",
     "protocol",

@@ -22,13 +22,13 @@ from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from wgplugin.errors import BackendError
+from wgplugin.plan import MAIN_TABLE
 from wgplugin.threads import to_the_end
 from wgplugin.wgsocket import WireGuardSocket
 from wgplugin.wireguard import DeviceConfig, Place
 
 KIND = "wireguard"
 WORKERS = 4
-MAIN_TABLE = 254
 NAMESPACES_IN_32_KIB = range(1100, 1171)
 
 PORT_TRIES = 30

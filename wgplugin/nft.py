@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from wgplugin.nlattr import NESTED, pack
+
 PREROUTING, OUTPUT, POSTROUTING = 0, 3, 4
 """Hooks of the inet family."""
 
@@ -86,7 +88,7 @@ def meta(key: int, *values: bytes, equal: bool = True) -> Rule:
 def set_mark(mark: int) -> Rule:
     """Give the packet a mark."""
     return (
-        _immediate(_attribute(1, struct.pack("=I", mark))),
+        _immediate(pack(1, struct.pack("=I", mark))),
         _expression("meta", _number(2, META_MARK) + _number(3, _REGISTER)),
     )
 
@@ -100,14 +102,14 @@ def payload(header: int, offset: int, value: bytes, *, equal: bool = True) -> Ru
 def masked(header: int, offset: int, mask: bytes, value: bytes) -> Rule:
     """Match bytes of the packet under a mask."""
     data = _numbers(_REGISTER, _REGISTER, len(mask))
-    data += _nest(4, _attribute(1, mask)) + _nest(5, _attribute(1, bytes(len(mask))))
+    data += _nest(4, pack(1, mask)) + _nest(5, pack(1, bytes(len(mask))))
     load = _expression("payload", _numbers(_REGISTER, header, offset, len(mask)))
     return (load, _expression("bitwise", data), _compare(value, True))
 
 
 def ct(key: int, value: bytes, *, original: bool = False) -> Rule:
     """Match a property of the packet's connection, or of how the connection began."""
-    direction = _attribute(3, b"\0") if original else b""
+    direction = pack(3, b"\0") if original else b""
     return _match("ct", _number(1, _REGISTER) + _number(2, key) + direction, (value,), True)
 
 
@@ -130,7 +132,7 @@ def jump(chain: str) -> Rule:
 def dnat_ipv4(address: bytes) -> Rule:
     """Send the connection to another address."""
     return (
-        _immediate(_attribute(1, address)),
+        _immediate(pack(1, address)),
         _expression("nat", _numbers(_DNAT, _IPV4, _REGISTER)),
     )
 
@@ -145,7 +147,7 @@ def _match(name: str, load: bytes, values: Iterable[bytes], equal: bool) -> Rule
 
 
 def _compare(value: bytes, equal: bool) -> Expression:
-    return _expression("cmp", _numbers(_REGISTER, not equal) + _nest(3, _attribute(1, value)))
+    return _expression("cmp", _numbers(_REGISTER, not equal) + _nest(3, pack(1, value)))
 
 
 def _immediate(data: bytes, register: int = _REGISTER) -> Expression:
@@ -180,16 +182,12 @@ def _numbers(*values: int) -> bytes:
 
 
 def _number(kind: int, value: int) -> bytes:
-    return _attribute(kind, struct.pack(">I", value & 0xFFFFFFFF))
+    return pack(kind, struct.pack(">I", value & 0xFFFFFFFF))
 
 
 def _text(kind: int, value: str) -> bytes:
-    return _attribute(kind, value.encode() + b"\0")
+    return pack(kind, value.encode() + b"\0")
 
 
 def _nest(kind: int, value: bytes) -> bytes:
-    return _attribute(kind | 1 << 15, value)
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+    return pack(kind | NESTED, value)

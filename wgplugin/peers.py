@@ -71,7 +71,8 @@ class Peers:
 
     async def mtu(self, addresses: Iterable[SocketAddress]) -> int:
         """Return the MTU, in bytes, of a device with peers at these addresses."""
-        ways = [await self._backend.path_mtu(address.host) for address in addresses]
+        hosts = dict.fromkeys(address.host for address in addresses)
+        ways = [await self._backend.path_mtu(host) for host in hosts]
         known = [mtu for mtu in ways if mtu]
         return tunnel_mtu(known or filter(None, [await self._backend.path_mtu(None)]))
 

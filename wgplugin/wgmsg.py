@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
+from wgplugin.nlattr import NESTED, TYPE, Attribute, pack, unpack
 from wgplugin.wireguard import (
     AllowedIP,
     Device,
@@ -26,9 +27,6 @@ FAMILY = "wireguard"
 VERSION = 1
 GET_DEVICE = 0
 SET_DEVICE = 1
-
-NESTED = 1 << 15
-_TYPE = NESTED - 1
 
 DEVICE_IFINDEX = 1
 DEVICE_IFNAME = 2
@@ -67,11 +65,9 @@ DEVICE_ATTRIBUTES = (
     DEVICE_FLAGS,
     DEVICE_LISTEN_PORT,
     DEVICE_FWMARK,
-    DEVICE_PEERS & _TYPE,
+    DEVICE_PEERS & TYPE,
     DEVICE_PEERS,
 )
-
-Attribute = tuple[int, bytes]
 
 
 def set_device(ifname: str, config: DeviceConfig) -> Iterator[list[Attribute]]:
@@ -103,12 +99,12 @@ def _device_settings(config: DeviceConfig) -> Iterator[Attribute]:
 
 
 def _peer_parts(peer: PeerConfig) -> Iterator[bytes]:
-    key = _pack(PEER_PUBLIC_KEY, peer.public_key.raw)
-    settings = b"".join(_pack(kind, value) for kind, value in _peer_settings(peer))
+    key = pack(PEER_PUBLIC_KEY, peer.public_key.raw)
+    settings = b"".join(pack(kind, value) for kind, value in _peer_settings(peer))
     for start in range(0, max(len(peer.allowed_ips), 1), ALLOWED_IPS_AT_ONCE):
         batch = peer.allowed_ips[start : start + ALLOWED_IPS_AT_ONCE]
-        allowed_ips = _pack(PEER_ALLOWED_IPS, b"".join(map(_allowed_ip, batch)))
-        yield _pack(NESTED, key + settings + allowed_ips)
+        allowed_ips = pack(PEER_ALLOWED_IPS, b"".join(map(_allowed_ip, batch)))
+        yield pack(NESTED, key + settings + allowed_ips)
         settings = b""
 
 
@@ -133,11 +129,11 @@ def _sockaddr(address: SocketAddress) -> bytes:
 
 def _allowed_ip(net: AllowedIP) -> bytes:
     family = socket.AF_INET if net.version == 4 else socket.AF_INET6
-    return _pack(
+    return pack(
         NESTED,
-        _pack(ALLOWED_IP_FAMILY, struct.pack("=H", family))
-        + _pack(ALLOWED_IP_ADDRESS, net.network_address.packed)
-        + _pack(ALLOWED_IP_CIDR, struct.pack("=B", net.prefixlen)),
+        pack(ALLOWED_IP_FAMILY, struct.pack("=H", family))
+        + pack(ALLOWED_IP_ADDRESS, net.network_address.packed)
+        + pack(ALLOWED_IP_CIDR, struct.pack("=B", net.prefixlen)),
     )
 
 
@@ -149,11 +145,11 @@ def device(messages: Iterable[Iterable[Attribute]]) -> Device:
     settings: dict[int, bytes] = {}
     peers: dict[Key, Peer] = {}
     for kind, value in (attribute for message in messages for attribute in message):
-        if kind & _TYPE != DEVICE_PEERS & _TYPE:
+        if kind & TYPE != DEVICE_PEERS & TYPE:
             settings[kind] = value
             continue
-        for _, part in _unpack(value):
-            peer = _peer(dict(_unpack(part)))
+        for _, part in unpack(value):
+            peer = _peer(dict(unpack(part)))
             before = peers.get(peer.public_key)
             if before:
                 peer = replace(before, allowed_ips=before.allowed_ips + peer.allowed_ips)
@@ -178,8 +174,8 @@ def _peer(found: dict[int, bytes]) -> Peer:
         received=_number(found.get(PEER_RECEIVED)),
         sent=_number(found.get(PEER_SENT)),
         allowed_ips=tuple(
-            _network(dict(_unpack(value)))
-            for _, value in _unpack(found.get(PEER_ALLOWED_IPS & _TYPE, b""))
+            _network(dict(unpack(value)))
+            for _, value in unpack(found.get(PEER_ALLOWED_IPS & TYPE, b""))
         ),
     )
 
@@ -204,15 +200,3 @@ def _key(value: bytes | None) -> Key | None:
 
 def _number(value: bytes | None) -> int:
     return int.from_bytes(value or b"", sys.byteorder)
-
-
-def _unpack(data: bytes) -> Iterator[Attribute]:
-    start = 0
-    while start + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, start)
-        yield kind & _TYPE, data[start + 4 : start + length]
-        start += (length + 3) & ~3
-
-
-def _pack(kind: int, value: bytes) -> bytes:
-    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)

@@ -6,6 +6,7 @@ from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, genlmsg
 from pyroute2.netlink.generic import GenericNetlinkSocket
 
 from wgplugin import wgmsg
+from wgplugin.nlattr import Attribute
 from wgplugin.wireguard import Device, DeviceConfig
 
 
@@ -50,9 +51,7 @@ class WireGuardSocket:
             for message in messages
         )
 
-    def _request(
-        self, command: int, attributes: list[wgmsg.Attribute], flags: int
-    ) -> list[genlmsg]:
+    def _request(self, command: int, attributes: list[Attribute], flags: int) -> list[genlmsg]:
         message = _DeviceMessage()
         message["cmd"] = command
         message["version"] = wgmsg.VERSION
