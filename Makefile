@@ -28,7 +28,7 @@ need = command -v $(1) >/dev/null || { $(call install,$(2)); }
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check test-host soak rootfs plugin install uninstall lock clean docker tools
+.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check fuzz test-host soak rootfs plugin install uninstall lock clean docker tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -54,7 +54,10 @@ check: $(VENV) ## ruff, mypy and the quick tests
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	$(PYTHON) -m pytest --ignore tests/e2e
+	$(PYTHON) -m pytest --ignore tests/e2e --hypothesis-profile=ci
+
+fuzz: $(VENV) ## the tests that make up their input, with new input for each run; check repeats one
+	$(PYTHON) -m pytest --ignore tests/e2e -m hypothesis
 
 test-host: rootfs docker ## the tests for Docker on this host's own Docker and WireGuard (as root)
 	DOCKER_TESTS=yes EDITION=$(EDITION) python3 -m pytest tests/e2e
