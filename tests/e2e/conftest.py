@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.commands import run
 from tests.e2e.docker import IMAGE, PLUGIN, docker, import_image, make, state_folder
 from tests.e2e.provider import ENDPOINT, Provider
+from tests.opting import skip_all_in
 
 OPT_IN = "DOCKER_TESTS"
 
@@ -18,10 +19,9 @@ OPT_IN = "DOCKER_TESTS"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave a host's Docker alone unless its owner opts in."""
     if not os.environ.get(OPT_IN):
-        skip = pytest.mark.skip(reason=f"installs a Docker plugin; opt in with {OPT_IN}=yes")
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(skip)
+        skip_all_in(
+            Path(__file__).parent, items, f"installs a Docker plugin; opt in with {OPT_IN}=yes"
+        )
 
 
 @dataclass(frozen=True)
