@@ -132,9 +132,9 @@ def test_example_is_the_settings_that_are_built_in_and_some_of_two_configuration
     assert found.tunnel("office") == tunnel(sink=False)
 
 
-def test_settings_that_the_readme_shows_are_settings() -> None:
-    readme = (EXAMPLE.parent / "README.md").read_text()
-    (shown,) = re.findall(r"```yaml\n(log-level:.*?)```", readme, re.DOTALL)
+def test_settings_that_the_documents_show_are_settings() -> None:
+    page = (EXAMPLE.parent / "docs" / "configuration.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(log-level:.*?)```", page, re.DOTALL)
     assert accepted(shown).tunnel("mynet-1") == tunnel(dns="require", bypass=BYPASS[:1])
 
 
