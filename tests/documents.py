@@ -133,4 +133,4 @@ def _without_code(text: str) -> str:
 def _slug(heading: str) -> str:
     """Return the anchor that GitHub makes of a heading."""
     shown = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading)
-    return re.sub(r"[^\w\- ]", "", shown.replace("*", "").lower()).replace(" ", "-")
+    return re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")

@@ -109,7 +109,7 @@ def test_every_example_has_a_page_that_starts_it_first_and_ends_it_last() -> Non
 
 
 def test_block_is_told_with_its_place_language_and_text() -> None:
-    text = "# Title\n\n```sh\none\n\n  two\n```\nand\n~~~~text\n```\n~~~~\n"
+    text = "# Title\n\n```sh\none\n\n  two\n```\nand\n````text\n```\n````\n"
     assert blocks("page.md", text) == [
         Block("page.md", 4, "sh", "one\n\n  two\n"),
         Block("page.md", 10, "text", "```\n"),

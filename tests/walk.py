@@ -64,6 +64,6 @@ def _script(steps: Sequence[Block], scratch: Path) -> str:
         text.write_text(block.text)
         lines.append(f"echo {number} >{scratch}/reached")
         step = f"cat {text} >{shlex.quote(block.file)}" if block.file else f". {text}"
-        lines.append(f"{{ {step}; }} >>{said} 2>&1 </dev/null")
+        lines.append(f"{{ {step}; }} >>{said} 2>&1")
     lines.append(f"echo {len(steps)} >{scratch}/reached")
     return "\n".join(lines) + "\n"
