@@ -31,7 +31,18 @@ PAGES = pages()
 BLOCKS = [block for page, text in PAGES.items() for block in blocks(page, text)]
 
 # Blocks that no test runs: (page, first line), and why.
-NOT_RUN: dict[tuple[str, str], str] = {}
+NOT_RUN = {
+    ("README.md", "$ make demo INSTALL=yes"): "starts a lab",
+    ("README.md", "$ make test INSTALL=yes"): "runs this test",
+    ("docs/architecture.md", "$ python3 -m tests.lab run --docker 28.5 -- docker version"): (
+        "starts a lab"
+    ),
+    ("docs/providers.md", "# wget -q -O - https://check.example/"): "stands for a provider's page",
+    ("docs/reliability.md", "$ make rootfs"): "starts a lab",
+    ("docs/reliability.md", "# docker plugin disable --force wireguard:latest"): (
+        "needs a later version in a registry; tests/e2e/faults/test_plugin_upgraded.py has one"
+    ),
+}
 
 SETTINGS = {"log-level", "resolve-timeout", "re-resolve-after", "defaults", "configurations"}
 
