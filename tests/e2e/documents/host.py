@@ -74,5 +74,4 @@ def _ids(kind: str) -> set[str]:
 
 
 def _remove_configurations() -> None:
-    for path in CONFIGURATIONS.iterdir():
-        path.unlink()
+    run("find", str(CONFIGURATIONS), "-mindepth", "1", "-delete")
