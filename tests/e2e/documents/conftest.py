@@ -49,17 +49,11 @@ def images(image: str) -> Iterator[None]:
 @pytest.fixture(scope="package", autouse=True)
 def no_edition_stays() -> Iterator[None]:
     yield
-    host.install()
+    host.uninstall(host.EDITIONS)
 
 
 @pytest.fixture
-def editions() -> tuple[str, ...]:
-    """The editions of the plugin that are installed."""
-    return tuple(host.EDITIONS)
-
-
-@pytest.fixture
-def reader(images: None, editions: tuple[str, ...], tmp_path: Path) -> Iterator[Reader]:
-    host.install(*editions)
+def reader(images: None, plugins: None, tmp_path: Path) -> Iterator[Reader]:
+    """A reader on a host with the plugins that the test's own fixture installs."""
     with host.left_as_found():
         yield Reader(tmp_path)

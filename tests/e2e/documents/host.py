@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,14 +21,21 @@ KINDS = {"container": ("--all",), "network": (), "volume": (), "plugin": ()}
 REMOVE = {kind: (kind, "rm", "--force") for kind in KINDS} | {"network": ("network", "rm")}
 
 
-def install(*editions: str) -> None:
-    """Have these editions of the plugin installed, with /etc/wireguard, and no other."""
-    for edition, plugin in EDITIONS.items():
-        is_there = plugin in docker("plugin", "ls", "--format", "{{.Name}}").splitlines()
-        if edition in editions and not is_there:
-            run("make", "install", f"EDITION={edition}", f"CONFIG_DIR={CONFIGURATIONS}")
-        elif edition not in editions and is_there:
-            docker("plugin", "rm", "--force", plugin)
+def named(text: str) -> set[str]:
+    """Return the editions whose plugins a text names."""
+    return {edition for edition, plugin in EDITIONS.items() if plugin in text}
+
+
+def install(editions: Iterable[str]) -> None:
+    """Have these editions of the plugin installed, with /etc/wireguard."""
+    for edition in sorted(set(editions) - _installed()):
+        run("make", "install", f"EDITION={edition}", f"CONFIG_DIR={CONFIGURATIONS}")
+
+
+def uninstall(editions: Iterable[str]) -> None:
+    """Have none of these editions of the plugin installed."""
+    for edition in set(editions) & _installed():
+        docker("plugin", "rm", "--force", EDITIONS[edition])
 
 
 def import_built_image() -> None:
@@ -67,6 +74,10 @@ def left_as_found() -> Iterator[None]:
             if made := _ids(kind) - found[kind]:
                 docker(*command, *made)
         _remove_configurations()
+
+
+def _installed() -> set[str]:
+    return named(docker("plugin", "ls", "--format", "{{.Name}}"))
 
 
 def _ids(kind: str) -> set[str]:

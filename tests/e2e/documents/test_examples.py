@@ -48,6 +48,11 @@ def provider_with_dns(
 
 
 @pytest.fixture
+def plugins(name: str) -> None:
+    host.install(host.named((EXAMPLES / name / "compose.yaml").read_text()))
+
+
+@pytest.fixture
 def two_files(reader: Reader, provider_with_dns: Provider) -> None:
     """The files mynet-1 and mynet-2, whose addresses are 10.64.0.2 and 10.64.0.3."""
     for number, address in ((1, "10.64.0.2"), (2, "10.64.0.3")):
@@ -77,9 +82,8 @@ def one_container(project: Project) -> None:
     app = project.service("app")
     assert app.run("ls", "/sys/class/net").split() == ["lo", "wg0"]
     assert app.fetch(WEBSITE) == "10.64.0.2"
-    for command in (("restart", "--timeout", "0"), ("up", "--detach", "--force-recreate")):
-        project.compose(*command)
-        assert project.service("app").fetch(WEBSITE) == "10.64.0.2"
+    project.compose("up", "--detach", "--force-recreate", "--timeout", "0")
+    assert project.service("app").fetch(WEBSITE) == "10.64.0.2"
 
 
 def two_containers(project: Project) -> None:

@@ -15,13 +15,23 @@ from tests.e2e.documents.conftest import Reader
 RELEASE = "28.5"
 
 BLOCKS = {page: blocks(page, text) for page, text in pages().items()}
-COMMANDS = {
-    page: text
-    for page, parts in BLOCKS.items()
-    # The examples' pages are those of test_examples.py.
-    if not page.startswith("examples/")
-    and (text := "".join(block.text for block in parts if block.language == RUN))
-}
+
+
+def commands(page: str) -> str:
+    return "".join(block.text for block in BLOCKS[page] if block.language == RUN)
+
+
+def installed_by(page: str) -> set[str]:
+    """Return the editions that a page installs itself."""
+    lines = [line for line in commands(page).splitlines() if line.startswith("make install")]
+    return {"live" if "EDITION=live" in line else "base" for line in lines}
+
+
+# The examples' pages are those of test_examples.py. What takes the base edition away comes last.
+PAGES = sorted(
+    (page for page in BLOCKS if commands(page) and not page.startswith("examples/")),
+    key=lambda page: "base" in installed_by(page),
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,13 +41,13 @@ def one_release() -> None:
 
 
 @pytest.fixture
-def editions(page: str) -> tuple[str, ...]:
-    """Those that the page doesn't install itself."""
-    lines = [line for line in COMMANDS[page].splitlines() if line.startswith("make install")]
-    own = {"live" if "EDITION=live" in line else "base" for line in lines}
-    return tuple(edition for edition in host.EDITIONS if edition not in own)
+def plugins(page: str) -> None:
+    """Those that the page names, but for those that it installs itself."""
+    own = installed_by(page)
+    host.uninstall(own)
+    host.install(host.named(commands(page)) - own)
 
 
-@pytest.mark.parametrize("page", COMMANDS)
+@pytest.mark.parametrize("page", PAGES)
 def test_page_can_be_followed(page: str, reader: Reader, tmp_path: Path) -> None:
     reader.do(*BLOCKS[page], start=host.checkout(tmp_path))
