@@ -88,6 +88,7 @@ build/rootfs.tar: $(SOURCES)
 plugin: rootfs docker ## make the plugin PLUGIN from the root file system (docker plugin create)
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/rootfs" \
 		&& tar -C "$$folder/rootfs" -xf build/rootfs.tar \
+		&& echo '$(PLUGIN)' >"$$folder/rootfs/plugin-name" \
 		&& cp plugin/$(CONFIG) "$$folder/config.json" && docker plugin create $(PLUGIN) "$$folder"
 
 install: docker ## make PLUGIN and enable it, with the configurations of CONFIG_DIR
