@@ -17,8 +17,10 @@ KERNEL = ["inside", "links", "netlink", "sandbox", "wgsocket"]
 
 PURE = (
     "addresses",
+    "codes",
     "config",
     "dns",
+    "errors",
     "health",
     "hints",
     "metrics",

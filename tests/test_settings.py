@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import networks
 from tests.test_driver import Host
+from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault, PluginError
 from wgplugin.folder import MAX_SETTINGS_SIZE, ConfigFolder
 from wgplugin.settings import PLUGIN, TUNNEL, Settings, TunnelSettings
@@ -294,7 +295,8 @@ def test_whatever_is_in_the_file_it_is_settings_or_faults(data: bytes) -> None:
     try:
         accepted(data)
     except ConfigError as error:
-        faults = error.faults or (Fault(0, 0, "no fault"),)
+        faults = error.faults
+        assert faults
     characters = len(data.decode(errors="replace")) + 1
     for fault in faults:
         assert 1 <= fault.line <= characters
@@ -356,7 +358,7 @@ def test_resolve_timeout_follows_the_file(host: Host, monkeypatch: pytest.Monkey
 
     async def resolve(endpoint: object, bound: float) -> None:
         bounds.append(bound)
-        raise PluginError("not resolved")
+        raise PluginError(Code.NOT_RESOLVED, "not resolved")
 
     monkeypatch.setattr(host.driver._peers._resolver, "resolve", resolve)
     host.write("home", peers="[Peer]\nPublicKey = " + KEY + "\nEndpoint = vpn.example:1\n")

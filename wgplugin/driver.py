@@ -10,6 +10,7 @@ from typing import Any
 
 from wgplugin import dns, moments, protocol
 from wgplugin.addresses import check_subnets, choose
+from wgplugin.codes import Code
 from wgplugin.config import InterfaceConfig
 from wgplugin.endpoints import Endpoints, device_name
 from wgplugin.errors import BackendError, PluginError
@@ -98,8 +99,9 @@ class Driver:
             log.error(
                 "there are %d networks, but the configuration folder is empty: no container can "
                 "start; after an upgrade of the plugin its folder must be set again: "
-                "docker plugin set PLUGIN config.source=DIR",
+                "docker plugin set PLUGIN config.source=DIR [%s]",
                 networks,
+                Code.EMPTY_FOLDER,
             )
         return await self._endpoints.reconcile()
 
@@ -167,7 +169,8 @@ class Driver:
             options = endpoint_options(request.options)
             interface = request.interface or protocol.EndpointInterface()
             if interface.mac_address:
-                raise PluginError("a WireGuard device has no MAC address; leave out --mac-address")
+                message = "a WireGuard device has no MAC address; leave out --mac-address"
+                raise PluginError(Code.MAC_ADDRESS, message)
             network = self._network(request.network_id)
             name = network.configuration
             config = self._folder.load(name)
@@ -205,7 +208,8 @@ class Driver:
         async with self._endpoints.lock(request.endpoint_id), AsyncExitStack() as undo:
             endpoint = self._endpoints.get(request.endpoint_id)
             if endpoint is None:
-                raise PluginError("the container's endpoint is unknown; start the container again")
+                message = "the container's endpoint is unknown; start the container again"
+                raise PluginError(Code.UNKNOWN_ENDPOINT, message)
             name = endpoint.configuration
             config = self._folder.load(name)
             bound = self.settings().resolve_timeout
@@ -219,7 +223,7 @@ class Driver:
                 await self._backend.create(ifname, mtu)
                 await self._backend.configure(ifname, device_config(config, addresses))
             except BackendError as error:
-                raise BackendError(f"{name}.conf: {error}") from None
+                raise BackendError(error.code, f"{name}.conf: {error.message}") from None
             routes = endpoint.routes
             if self.live:
                 endpoint = await self._endpoints.enter(endpoint, request.sandbox_key)
@@ -271,9 +275,10 @@ class Driver:
         network = self._networks.get(network_id)
         if network is None:
             raise PluginError(
+                Code.UNKNOWN_NETWORK,
                 "the plugin doesn't know this network, which an earlier installation of it made; "
                 "make the network anew: docker network rm NETWORK, then docker network create "
-                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK"
+                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK",
             )
         return network
 
@@ -295,6 +300,6 @@ def _check_dns(
 ) -> None:
     advice = dns.advice(f"{name}.conf", config.dns, options)
     if advice and tunnel.dns == "require":
-        raise PluginError(advice)
+        raise PluginError(Code.DNS_NOT_ASKED, advice)
     if advice and tunnel.dns == "warn":
-        log.warning("%s", advice)
+        log.warning("%s [%s]", advice, Code.DNS_NOT_ASKED)

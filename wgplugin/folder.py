@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from wgplugin import config, settings_file
-from wgplugin.errors import ConfigError, FileError
+from wgplugin.codes import Code
+from wgplugin.errors import ConfigError, Fault, FileError
 from wgplugin.files import read_file
 from wgplugin.settings import Settings
 
@@ -36,7 +37,7 @@ class ConfigFolder:
         try:
             return config.parse(self._read(file_name, MAX_SIZE), file_name)
         except FileNotFoundError:
-            raise ConfigError(file_name, message=self._missing()) from None
+            raise ConfigError(file_name, [self._missing()]) from None
 
     def settings(self) -> Settings:
         """Read and parse wgplugin.yaml, as it is now; it needn't be there.
@@ -67,11 +68,12 @@ class ConfigFolder:
     def _read(self, file_name: str, max_size: int) -> bytes:
         path = _resolved(self._path / file_name)
         if not path.is_relative_to(_resolved(self._path)):
-            raise ConfigError(file_name, message="is a link that leads out of the folder")
+            fault = Fault.of_file(Code.LINK_OUT, "is a link that leads out of the folder")
+            raise ConfigError(file_name, [fault])
         try:
             return read_file(path, max_size)
         except FileError as error:
-            raise ConfigError(file_name, message=str(error)) from None
+            raise ConfigError(file_name, [Fault.of_file(error.code, error.message)]) from None
 
     def names(self) -> list[str]:
         """Return the names of the configurations; none if the folder can't be read."""
@@ -80,14 +82,16 @@ class ConfigFolder:
         except OSError:
             return []
 
-    def _missing(self) -> str:
+    def _missing(self) -> Fault:
         names = self.names()
         if not names:
-            return (
+            return Fault.of_file(
+                Code.EMPTY_FOLDER,
                 "no such file, as the configuration folder is empty; set another folder with "
-                "docker plugin set PLUGIN config.source=DIR"
+                "docker plugin set PLUGIN config.source=DIR",
             )
-        return f"no such file in the configuration folder, which has: {', '.join(names[:20])}"
+        message = f"no such file in the configuration folder, which has: {', '.join(names[:20])}"
+        return Fault.of_file(Code.NO_SUCH_FILE, message)
 
 
 def _resolved(path: Path) -> Path:
