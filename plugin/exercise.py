@@ -35,9 +35,9 @@ import wgplugin
 from wgplugin import inside, moments, plan
 from wgplugin.errors import BackendError
 from wgplugin.links import RP_FILTER, Links
-from wgplugin.netlink import KernelBackend
 from wgplugin.plan import Plan
 from wgplugin.sandbox import KernelSandboxes, trouble
+from wgplugin.wgsocket import WireGuardSocket
 from wgplugin.wireguard import DeviceConfig
 
 CONFIGURATION = """\
@@ -113,8 +113,8 @@ async def use_event_loop() -> None:
     """Use threads and tasks as the web framework does; talk of WireGuard to the kernel."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run_in_threadpool, len, "")
-    with contextlib.suppress(BackendError):
-        await KernelBackend().configure("lo", DeviceConfig())
+    with contextlib.suppress(NetlinkError), WireGuardSocket() as wireguard:
+        wireguard.set("lo", DeviceConfig())
     await KernelSandboxes(Path("/nowhere")).look("/run/docker/netns/0", "lo")
 
 

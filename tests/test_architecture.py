@@ -13,7 +13,7 @@ HTTP = {"starlette", "uvicorn", "httptools"}
 NETLINK = {"pyroute2"}
 
 # For the host's namespace, and for those of containers.
-KERNEL = ["inside", "links", "netlink", "sandbox", "wgsocket"]
+KERNEL = ["inside", "links", "netlink", "nlrequest", "sandbox", "wgsocket"]
 
 PURE = (
     "addresses",

@@ -15,7 +15,7 @@ from wgplugin.addresses import choose
 from wgplugin.config import InterfaceConfig, PeerEndpoint, PeerSection
 from wgplugin.endpoints import device_name
 from wgplugin.errors import PluginError
-from wgplugin.folder import ConfigFolder
+from wgplugin.folder import ConfigFolder, Files
 from wgplugin.health import Health, events, health, is_silent
 from wgplugin.peers import Peers
 from wgplugin.plan import Plan
@@ -116,16 +116,15 @@ class Tunnel:
             peers=tuple(map(peer_status, peers)),
         )
 
-    async def guard(self, config: InterfaceConfig) -> bool:
+    async def guard(self, files: Files) -> bool:
         """Close all ways out of the container but the tunnel, which isn't there yet.
 
         Returns whether that was done: the container's namespace may not be there yet either.
         """
-        version = await self._current_version()
+        self._version = files.version
         try:
-            if self._means.folder.load(self.endpoint.configuration) == config:
-                self._version = version
-            self._config, self._plan = config, self._planned(config, self._means.folder.settings())
+            self._config = files.config
+            self._plan = self._planned(files.config, files.settings)
             self.configured = now()
             guarded = self._plan.own_table and await self._means.sandboxes.guard(
                 self.endpoint.sandbox, self._plan
@@ -169,13 +168,12 @@ class Tunnel:
     async def reload(self, version: str) -> None:
         """Read the files and make the tunnel what they say; sessions of unchanged peers go on."""
         self._version = version
-        name = self.endpoint.configuration
         try:
-            settings = self._means.folder.settings()
-            config = self._means.folder.load(name)
-            planned = self._planned(config, settings)
+            files = await self._means.folder.read(self.endpoint.configuration)
+            config = files.config
+            planned = self._planned(config, files.settings)
             addresses = await self._means.peers.locate(
-                self.endpoint.network_id, config, settings.resolve_timeout, patient=True
+                self.endpoint.network_id, config, files.settings.resolve_timeout, patient=True
             )
             mtu = config.mtu or await self._means.peers.mtu(addresses.values())
             wanted = device_config(config, addresses)
