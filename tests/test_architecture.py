@@ -51,7 +51,7 @@ FORBIDDEN = {
     "check": HTTP | NETLINK | {"wgplugin.driver", "wgplugin.app", "wgplugin.netlink"},
     **dict.fromkeys(KERNEL, HTTP | {"wgplugin.protocol", "wgplugin.driver", "wgplugin.config"}),
     **dict.fromkeys(
-        ("live", "tunnel"),
+        ("live", "search", "tunnel"),
         HTTP
         | NETLINK
         | {"wgplugin.app", "wgplugin.netlink", "wgplugin.protocol", "wgplugin.sandbox"},

@@ -7,21 +7,23 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import partial
 from ipaddress import ip_interface, ip_network
 from time import time as now
 
 from wgplugin import records
 from wgplugin.addresses import choose
-from wgplugin.config import InterfaceConfig, PeerEndpoint, PeerSection
+from wgplugin.config import InterfaceConfig, PeerSection
 from wgplugin.endpoints import device_name
 from wgplugin.errors import PluginError
 from wgplugin.folder import ConfigFolder, Files
-from wgplugin.health import Health, events, health, is_silent
+from wgplugin.health import Health, events, health
 from wgplugin.peers import Peers
 from wgplugin.plan import Plan
 from wgplugin.records import Endpoint
 from wgplugin.routes import Network, sink_address
 from wgplugin.sandboxes import Sandboxes, Sight
+from wgplugin.search import Search, Sought
 from wgplugin.settings import Settings
 from wgplugin.status import TunnelStatus, peer_status
 from wgplugin.store import Records
@@ -35,10 +37,6 @@ PATIENCE = 60.0
 
 GLANCE = 0.02
 """The seconds between looks for a device that is on its way."""
-
-RETRY = 5.0
-PAUSE = 30.0
-"""The seconds between attempts to find a peer that has no address at all, and a silent one."""
 
 SETTLED = 2
 """How often a file must be seen the same before it is read: an editor may be half done."""
@@ -88,8 +86,7 @@ class Tunnel:
         self._told: tuple[Network, ...] = ()
         self._version = ""
         self._seen = ("", 0)
-        self._asked: dict[Key, float] = {}
-        self._search: asyncio.Task[None] | None = None
+        self._search = Search(means.peers, self._move, partial(self._tell, Concern.PEERS))
         self._over = False
         self._lock = asyncio.Lock()
 
@@ -206,34 +203,22 @@ class Tunnel:
         for event in events(before.device if before else None, sight.device, was, self.health):
             log.info("%s: %s", self, event)
 
-    def silent(self, after: float) -> list[tuple[PeerSection, PeerEndpoint]]:
-        """Return the peers that it is time to look for, each with where to look."""
+    def silent(self, after: float) -> Sought:
+        """Return the peers that it is time to look for, after so many seconds of silence."""
         if not self.sight or not self._config:
             return []
-        moment = now()
-        silent = []
-        there = {peer.public_key: peer for peer in self.sight.device.peers}
-        for section in self._config.peers:
-            peer = there.get(section.public_key)
-            if not section.endpoint or not peer:
-                continue
-            pause = min(after, PAUSE) if peer.endpoint else RETRY
-            asked = self._asked.get(section.public_key, self.configured)
-            if is_silent(peer, self.configured, moment, after) and moment - asked >= pause:
-                silent.append((section, section.endpoint))
-        return silent
+        return self._search.due(
+            self._config.peers, self.sight.device.peers, self.configured, now(), after
+        )
 
     def search(self, settings: Settings) -> None:
         """Begin to look where silent peers are now, unless that is going on."""
-        silent = self.silent(settings.re_resolve_after)
-        if silent and (self._search is None or self._search.done()):
-            self._search = asyncio.create_task(self._find(silent, settings.resolve_timeout))
+        self._search.begin(self.silent(settings.re_resolve_after), now(), settings.resolve_timeout)
 
     async def end(self) -> None:
         """Take out of the container what was put there, but for the device."""
         self._over = True
-        if self._search:
-            self._search.cancel()
+        self._search.end()
         async with self._lock:
             try:
                 await self._means.sandboxes.clear(self.endpoint.sandbox, self._device)
@@ -282,16 +267,6 @@ class Tunnel:
             lacking = f"neither DNS nor answers past the tunnel are set up: {error}"
         self._tell(Concern.FILTER, lacking)
         return done
-
-    async def _find(self, silent: list[tuple[PeerSection, PeerEndpoint]], bound: float) -> None:
-        trouble = ""
-        for section, endpoint in silent:
-            self._asked[section.public_key] = now()
-            try:
-                await self._move(section, await self._means.peers.find(endpoint, bound))
-            except PluginError as error:
-                trouble = str(error)
-        self._tell(Concern.PEERS, trouble)
 
     async def _move(self, section: PeerSection, address: SocketAddress) -> None:
         change = PeerConfig(section.public_key, endpoint=address)
