@@ -90,6 +90,7 @@ class SSLSocket(SSLContext):
 '''
 # What libraries import and the plugin has no use for: children, mocks, logging's own files,
 # traffic control.
+CHILDREN = "DEVNULL = PIPE = STDOUT = None\n"
 PROCESSES = "Pipe = Process = Queue = None\n"
 MOCKS = "class Mock:\n    pass\n"
 TRAFFIC_CONTROL = """\
@@ -105,6 +106,7 @@ REPLACED = {
     STDLIB / "ssl.py": SSL,
     STDLIB / "logging/config.py": "",
     STDLIB / "multiprocessing/__init__.py": PROCESSES,
+    STDLIB / "subprocess.py": CHILDREN,
     STDLIB / "unittest/__init__.py": "",
     STDLIB / "unittest/mock.py": MOCKS,
     SITE / "pyroute2/netlink/rtnl/tcmsg/__init__.py": TRAFFIC_CONTROL,
@@ -113,8 +115,6 @@ REPLACED = {
     # Would import its command line and its process manager, too.
     SITE / "uvicorn/__init__.py": "from uvicorn.config import Config\n",
 }
-# These read their own source to see what they export.
-AS_SOURCE = (SITE / "anyio/__init__.py", SITE / "anyio/abc/__init__.py")
 
 
 def main(full: Path, rootfs: Path) -> None:
@@ -183,7 +183,7 @@ def run(root: Path, *arguments: str) -> None:
 def add_module(full: Path, rootfs: Path, path: Path) -> None:
     """Add a module: as bytecode, or stripped of symbols if it is a shared library."""
     target = rootfs / path
-    if path.suffix != ".py" or path in AS_SOURCE:
+    if path.suffix != ".py":
         copy(full / path, target)
     else:
         py_compile.compile(
