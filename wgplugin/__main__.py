@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +23,8 @@ DOCKER_RUN = Path("/mnt/docker")
 """Where the live edition has the host's /run/docker."""
 
 
-def main(listener: socket.socket | None = None) -> int:
-    """Run the command line; return the exit status. ``listener`` is there already, if given."""
+def main(listener: int | None = None) -> int:
+    """Run the command line; return the exit status. ``listener`` is a descriptor, if given."""
     parser = argparse.ArgumentParser(prog="wgplugin", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -55,12 +54,14 @@ def main(listener: socket.socket | None = None) -> int:
 
         return monitor.run(arguments.socket, arguments.watch, arguments.json)
     # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
-    return serve(listener or listen(arguments.socket), arguments)
+    return serve(listen(arguments.socket) if listener is None else listener, arguments)
 
 
-def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM; return the exit status."""
+def serve(listener: int, arguments: argparse.Namespace) -> int:
+    """Serve on a socket, by its descriptor, until SIGTERM; return the exit status."""
     import asyncio
+    import gc
+    import socket
 
     from wgplugin import privileges
     from wgplugin.app import create_app
@@ -94,7 +95,9 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     sandboxes = None if why_not else KernelSandboxes(DOCKER_RUN / "netns")
     driver = Driver(folder, store, KernelBackend(), Resolver(), sandboxes=sandboxes)
     log.info("serving as the %s edition", "live" if sandboxes else "base")
-    asyncio.run(Server(create_app(driver), driver).serve(listener))
+    # What is there to stay needn't be looked through again and again for what isn't.
+    gc.freeze()
+    asyncio.run(Server(create_app(driver), driver).serve(socket.socket(fileno=listener)))
     return 0
 
 
