@@ -34,7 +34,8 @@ from wgplugin import inside, moments, plan
 from wgplugin.errors import BackendError
 from wgplugin.links import RP_FILTER, Links
 from wgplugin.plan import Plan
-from wgplugin.sandbox import KernelSandboxes, trouble
+from wgplugin.sandbox import KernelSandboxes
+from wgplugin.setns import trouble
 from wgplugin.wgsocket import WireGuardSocket
 from wgplugin.wireguard import DeviceConfig
 

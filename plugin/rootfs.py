@@ -91,7 +91,7 @@ class SSLSocket(SSLContext):
 # What libraries import and the plugin has no use for: children, mocks, logging's own files,
 # traffic control.
 CHILDREN = "DEVNULL = PIPE = STDOUT = None\n"
-PROCESSES = "Pipe = Process = Queue = None\n"
+PROCESSES = "class ChildProcess:\n    pass\n\n\nclass ChildProcessReturnValue:\n    pass\n"
 MOCKS = "class Mock:\n    pass\n"
 TRAFFIC_CONTROL = """\
 from pyroute2.netlink import nlmsg
@@ -105,11 +105,11 @@ class tcmsg(nlmsg):
 REPLACED = {
     STDLIB / "ssl.py": SSL,
     STDLIB / "logging/config.py": "",
-    STDLIB / "multiprocessing/__init__.py": PROCESSES,
     STDLIB / "subprocess.py": CHILDREN,
     STDLIB / "unittest/__init__.py": "",
     STDLIB / "unittest/mock.py": MOCKS,
     SITE / "pyroute2/netlink/rtnl/tcmsg/__init__.py": TRAFFIC_CONTROL,
+    SITE / "pyroute2/process.py": PROCESSES,
     # Imports every subsystem of the library, most of which nothing else would.
     SITE / "pyroute2/__init__.py": "",
     # Would import its command line and its process manager, too.

@@ -13,6 +13,7 @@ from wgplugin import __version__
 from wgplugin.start import SOCKET, listen
 
 if TYPE_CHECKING:
+    from wgplugin.sandbox import KernelSandboxes
     from wgplugin.settings import Settings
 
 log = logging.getLogger("wgplugin")
@@ -59,8 +60,11 @@ def main(listener: int | None = None) -> int:
 
 def serve(listener: int, arguments: argparse.Namespace) -> int:
     """Serve on a socket, by its descriptor, until SIGTERM; return the exit status."""
-    import asyncio
     import gc
+
+    # What is imported stays: looking for garbage among it finds none.
+    gc.disable()
+    import asyncio
     import socket
 
     from wgplugin import privileges
@@ -71,8 +75,8 @@ def serve(listener: int, arguments: argparse.Namespace) -> int:
     from wgplugin.logs import LogHandler
     from wgplugin.netlink import KernelBackend
     from wgplugin.resolver import Resolver
-    from wgplugin.sandbox import KernelSandboxes, trouble
     from wgplugin.server import Server
+    from wgplugin.setns import trouble
     from wgplugin.store import Store
 
     logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
@@ -92,13 +96,21 @@ def serve(listener: int, arguments: argparse.Namespace) -> int:
         log.error("%s", error)
         return 1
     folder = ConfigFolder(arguments.config_dir, own)
-    sandboxes = None if why_not else KernelSandboxes(DOCKER_RUN / "netns")
-    driver = Driver(folder, store, KernelBackend(), Resolver(), sandboxes=sandboxes)
-    log.info("serving as the %s edition", "live" if sandboxes else "base")
-    # What is there to stay needn't be looked through again and again for what isn't.
+    driver = Driver(folder, store, KernelBackend(), Resolver(), sandboxes=_sandboxes(why_not))
+    log.info("serving as the %s edition", "base" if why_not else "live")
     gc.freeze()
+    gc.enable()
     asyncio.run(Server(create_app(driver), driver).serve(socket.socket(fileno=listener)))
     return 0
+
+
+def _sandboxes(why_not: str) -> KernelSandboxes | None:
+    """Return containers' namespaces, which can't be entered if there is a reason."""
+    if why_not:
+        return None
+    from wgplugin.sandbox import KernelSandboxes
+
+    return KernelSandboxes(DOCKER_RUN / "netns")
 
 
 def _own_settings(arguments: argparse.Namespace) -> Settings:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from ipaddress import ip_interface
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgplugin import dns, moments, protocol
 from wgplugin.addresses import check_subnets, choose
@@ -14,7 +14,6 @@ from wgplugin.config import InterfaceConfig
 from wgplugin.endpoints import Endpoints, device_name
 from wgplugin.errors import BackendError, PluginError
 from wgplugin.folder import ConfigFolder, Files
-from wgplugin.live import Live
 from wgplugin.moments import Moment
 from wgplugin.options import endpoint_options, network_options
 from wgplugin.peers import Peers
@@ -34,8 +33,10 @@ from wgplugin.translation import (
     needs_sink_address,
     warnings,
 )
-from wgplugin.tunnel import Means
 from wgplugin.wireguard import Backend
+
+if TYPE_CHECKING:
+    from wgplugin.live import Live
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +69,14 @@ class Driver:
         self._backend = backend
         self._now = now
         self._peers = Peers(resolver, store.networks, backend)
-        self.live = (
-            Live(Means(folder, store.networks, store.endpoints, self._peers, sandboxes))
-            if sandboxes
-            else None
-        )
+        self.live: Live | None = None
+        if sandboxes:
+            # The base edition has no use for these.
+            from wgplugin.live import Live
+            from wgplugin.tunnel import Means
+
+            means = Means(folder, store.networks, store.endpoints, self._peers, sandboxes)
+            self.live = Live(means)
 
     def settings(self) -> Settings:
         """Read the settings as they are now, and put their log level into force.
