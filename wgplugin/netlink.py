@@ -80,7 +80,11 @@ class KernelBackend:
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Ask the kernel's routes; see Backend."""
-        return _path_mtu(host) if host else await self._run(self._default_mtu)
+        if host is None:
+            return await self._run(self._default_mtu)
+        # Too little for a thread; but whoever asks for many hosts lets others have their turn.
+        await asyncio.sleep(0)
+        return _path_mtu(host)
 
     async def _run(self, work: Callable[..., T], *args: Any) -> T:
         return await to_the_end(work, *args, executor=self._workers)
