@@ -81,7 +81,7 @@ CALLS: tuple[tuple[str, object, str], ...] = (
 def main(folder: Path) -> None:
     """Do everything, and write the list."""
     use_libraries()
-    asyncio.run(ask_kernel())
+    asyncio.run(look_inside())
     stay_outside()
     fail()
     expect(command_line("--help") == 0, "no help")
@@ -108,10 +108,8 @@ def use_libraries() -> None:
     expect(msgspec.json.decode(msgspec.json.encode(value)) == value, "no JSON")
 
 
-async def ask_kernel() -> None:
-    """Talk of WireGuard to the kernel, and look into a container that isn't there."""
-    with contextlib.suppress(NetlinkError), WireGuardSocket() as wireguard:
-        wireguard.set("lo", DeviceConfig())
+async def look_inside() -> None:
+    """Look into a container that isn't there."""
     await KernelSandboxes(Path("/nowhere")).look("/run/docker/netns/0", "lo")
 
 
@@ -127,6 +125,8 @@ def stay_outside() -> None:
                 links.change(plan.Changes((item,), (item,)), 1)
         with contextlib.suppress(NetlinkError):
             links.set_ipv4(1, RP_FILTER, 0)
+    with contextlib.suppress(NetlinkError), WireGuardSocket() as wireguard:
+        wireguard.set("lo", DeviceConfig())
     with contextlib.suppress(OSError):
         inside.clear(wanted.device)
     with contextlib.suppress(inside.GoneError, BackendError):
