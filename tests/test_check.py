@@ -358,4 +358,4 @@ def test_command_line_checks_and_returns_the_status(tmp_path: Path) -> None:
 def test_check_imports_nothing_that_only_a_server_needs() -> None:
     script = "import sys, wgplugin.check; print(*sys.modules)"
     modules = run("-c", script).stdout.split()
-    assert not {"uvicorn", "asyncio", "pyroute2"} & {*modules}
+    assert not {"uvicorn", "starlette", "asyncio", "pyroute2"} & {*modules}

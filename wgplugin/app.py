@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from wgplugin import protocol, status
 from wgplugin.driver import Driver
@@ -18,11 +23,6 @@ log = logging.getLogger(__name__)
 DEADLINE = 25.0
 MAX_BODY = 1024 * 1024
 
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
-Application = Callable[[Event, Receive, Send], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -30,18 +30,6 @@ class Call:
 
     request: type[Any]
     serve: Callable[[Any], Awaitable[protocol.Message]]
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP response."""
-
-    code: int
-    body: bytes
-    media_type: str
-
-
-NOT_FOUND = Response(404, b"there is no such call\n", "text/plain")
 
 
 def calls(driver: Driver) -> dict[str, Call]:
@@ -76,41 +64,37 @@ def calls(driver: Driver) -> dict[str, Call]:
     }
 
 
-def create_app(driver: Driver) -> Application:
+def create_app(driver: Driver) -> Starlette:
     """Return the application; whatever goes wrong in a call is answered as ``{"Err": …}``."""
 
-    async def show(_: Receive) -> Response:
-        return Response(200, status.encode(await driver.status()), "application/json")
+    async def show(request: Request) -> Response:
+        return Response(status.encode(await driver.status()), media_type="application/json")
 
-    async def measure(_: Receive) -> Response:
+    async def measure(request: Request) -> Response:
         # Few ask, so its library isn't loaded before one does.
         from wgplugin import metrics
 
-        return Response(200, metrics.encode(await driver.status()), metrics.CONTENT_TYPE)
+        return Response(metrics.encode(await driver.status()), media_type=metrics.CONTENT_TYPE)
 
-    endpoints = {("POST", path): _endpoint(path, call) for path, call in calls(driver).items()}
-    endpoints |= {("GET", "/status"): show, ("GET", "/metrics"): measure}
-
-    async def app(scope: Event, receive: Receive, send: Send) -> None:
-        endpoint = endpoints.get((scope["method"], scope["path"]))
-        response = await endpoint(receive) if endpoint else NOT_FOUND
-        headers = [
-            (b"content-type", response.media_type.encode()),
-            (b"content-length", b"%d" % len(response.body)),
+    return Starlette(
+        routes=[
+            *(
+                Route(path, _endpoint(path, call), methods=["POST"])
+                for path, call in calls(driver).items()
+            ),
+            Route("/status", show, methods=["GET"]),
+            Route("/metrics", measure, methods=["GET"]),
         ]
-        await send({"type": "http.response.start", "status": response.code, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-
-    return app
+    )
 
 
-def _endpoint(path: str, call: Call) -> Callable[[Receive], Awaitable[Response]]:
+def _endpoint(path: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
     name = path.rpartition("/")[2]
 
-    async def endpoint(receive: Receive) -> Response:
+    async def endpoint(request: Request) -> Response:
         try:
             async with asyncio.timeout(DEADLINE):
-                body = await _body(receive)
+                body = await _body(request)
                 log.debug("%s %s", name, body.decode(errors="replace"))
                 return _response(200, await call.serve(_message(body, call.request)))
         except RequestError as error:
@@ -126,17 +110,15 @@ def _endpoint(path: str, call: Call) -> Callable[[Receive], Awaitable[Response]]
     return endpoint
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(request: Request) -> bytes:
     body = bytearray()
-    more = True
-    while more:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise RequestError("the request breaks off")
-        body += event["body"]
-        if len(body) > MAX_BODY:
-            raise RequestError(f"the request is larger than {MAX_BODY} bytes")
-        more = event["more_body"]
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                raise RequestError(f"the request is larger than {MAX_BODY} bytes")
+    except ClientDisconnect:
+        raise RequestError("the request breaks off") from None
     return bytes(body)
 
 
@@ -150,4 +132,4 @@ def _refusal(code: int, name: str, text: str) -> Response:
 
 
 def _response(code: int, message: protocol.Message) -> Response:
-    return Response(code, protocol.encode(message), protocol.CONTENT_TYPE)
+    return Response(protocol.encode(message), code, media_type=protocol.CONTENT_TYPE)
