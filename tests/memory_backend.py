@@ -22,13 +22,11 @@ class MemoryBackend:
     failing: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
 
-    async def create(self, ifname: str, mtu: int) -> None:
+    async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         await self._obey("create")
         self.devices[ifname] = (mtu, None)
-
-    async def configure(self, ifname: str, config: DeviceConfig) -> None:
         await self._obey("configure")
-        self.devices[ifname] = (self.devices[ifname][0], config)
+        self.devices[ifname] = (mtu, config)
 
     async def delete(self, ifname: str) -> None:
         await self._obey("delete")

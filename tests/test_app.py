@@ -248,10 +248,10 @@ def test_error_of_the_driver_is_what_the_user_reads(client: Client) -> None:
 def test_unexpected_failure_says_where_to_look_and_no_more(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: ConfigFolder, name: str) -> None:
+    def fail(self: ConfigFolder, name: str, *, again: bool) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(ConfigFolder, "load", fail)
+    monkeypatch.setattr(ConfigFolder, "read", fail)
     status, answer = client.call("NetworkDriver.CreateNetwork", CREATE_NETWORK)
     assert status == 500
     assert "log" in answer["Err"]

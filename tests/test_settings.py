@@ -21,8 +21,8 @@ from tests.strategies import networks
 from tests.test_driver import Host
 from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault, PluginError
-from wgplugin.folder import MAX_SETTINGS_SIZE, ConfigFolder
-from wgplugin.settings import PLUGIN, TUNNEL, Settings, TunnelSettings
+from wgplugin.folder import ConfigFolder
+from wgplugin.settings import MAX_FILE_SIZE, PLUGIN, TUNNEL, Settings, TunnelSettings
 from wgplugin.settings_file import MAX_FAULTS, parse
 
 EXAMPLE = Path(__file__).parents[1] / "wireguard_conf.example"
@@ -271,7 +271,7 @@ def test_no_text_takes_long_or_much() -> None:
         f"{name}: &{name} [*{before}, *{before}]\n"
         for before, name in zip("abcdefghijklmnop", "bcdefghijklmnopq", strict=True)
     )
-    deep = [text * (MAX_SETTINGS_SIZE // len(text)) for text in ("[", "{", "- ", "? ", "{a: ")]
+    deep = [text * (MAX_FILE_SIZE // len(text)) for text in ("[", "{", "- ", "? ", "{a: ")]
     for text in (bomb, *deep):
         start = time.process_time()
         refused(text)
@@ -335,7 +335,7 @@ def test_file_is_read_as_it_is_now_and_need_not_be_there(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda path: path.write_bytes(b"#" * (MAX_SETTINGS_SIZE + 1)), "larger than"),
+        (lambda path: path.write_bytes(b"#" * (MAX_FILE_SIZE + 1)), "larger than"),
         (lambda path: path.symlink_to("/proc/self/environ"), "leads out of the folder"),
         (os.mkfifo, "isn't a file"),
     ],

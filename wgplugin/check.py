@@ -13,9 +13,14 @@ from wgplugin import config, settings_file
 from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault, FileError, PluginError
 from wgplugin.files import read_file
-from wgplugin.folder import MAX_SETTINGS_SIZE, MAX_SIZE
 from wgplugin.report import Report, container_text, report, settings_text
-from wgplugin.settings import CONFIGURATION_NAME, Settings, TunnelSettings
+from wgplugin.settings import (
+    CONFIGURATION_NAME,
+    FILE_NAME,
+    MAX_FILE_SIZE,
+    Settings,
+    TunnelSettings,
+)
 from wgplugin.translation import check_tunnel
 
 FINE, ERRORS, UNREADABLE = 0, 1, 2
@@ -60,7 +65,7 @@ def check_all(files: Iterable[str]) -> list[Result]:
         if path.suffix in (".yaml", ".yml"):
             results[file] = check_settings(path)
             continue
-        settings, beside = Settings(), path.with_name(settings_file.NAME)
+        settings, beside = Settings(), path.with_name(FILE_NAME)
         if _exists(beside):
             found = check_settings(beside)
             settings = found.settings or settings
@@ -74,7 +79,7 @@ def check_configuration(path: Path, settings: Settings) -> Result:
     """Check one .conf file, whose container will have these settings."""
     fine = Result(_shown(path), FINE)
     try:
-        parsed = config.parse(_read(path, MAX_SIZE), fine.file)
+        parsed = config.parse(_read(path, config.MAX_SIZE), fine.file)
         container = report(parsed, settings.tunnel(path.stem))
     except PluginError as error:
         return _failed(fine, error)
@@ -90,7 +95,7 @@ def check_settings(path: Path) -> Result:
     """Check one file of settings."""
     fine = Result(_shown(path), FINE)
     try:
-        settings = settings_file.parse(_read(path, MAX_SETTINGS_SIZE), fine.file)
+        settings = settings_file.parse(_read(path, MAX_FILE_SIZE), fine.file)
         for tunnel in (settings.defaults, *settings.configurations.values()):
             check_tunnel(tunnel)
     except PluginError as error:

@@ -49,6 +49,9 @@ from wgplugin.wireguard import AllowedIP, Key
 
 __all__ = ["InterfaceConfig", "PeerEndpoint", "PeerSection", "parse"]
 
+MAX_SIZE = 1024 * 1024
+"""The bytes of the largest file that is read."""
+
 MAX_FAULTS = 100
 """After so many faults the rest of a file isn't read: it is something else."""
 

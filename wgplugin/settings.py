@@ -19,6 +19,9 @@ from wgplugin.hints import shown
 from wgplugin.routes import Network
 from wgplugin.values import BadValueError, allowed_ip, commas
 
+FILE_NAME = "wgplugin.yaml"
+MAX_FILE_SIZE = 64 * 1024
+
 OPTION_PREFIX = "wireguard-"
 """What the name of a tunnel's setting begins with where it is an option of Docker's."""
 

@@ -26,7 +26,6 @@ from wgplugin.settings import (
 from wgplugin.values import BadValueError
 from wgplugin.yaml_tree import Node, Table, Word
 
-NAME = "wgplugin.yaml"
 MAX_FAULTS = 100
 
 DEFAULTS = "defaults"
