@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.attachments import (
+    ALLOWED_IPS,
     PEERS_LINK,
     PEERS_NET,
     Attachment,
@@ -54,8 +55,8 @@ def measure_attachment(root: Root, others: Sequence[Subject], effort: float) -> 
         title="1. Attach and detach",
         about=(
             "CreateEndpoint, Join, Leave and DeleteEndpoint through the plugin's socket, for a "
-            "file with one peer of 16 allowed IPs; the same netlink messages from a program that "
-            "does nothing else; and `ip link add`, `wg setconf`, `ip link del`."
+            f"file with one peer of {ALLOWED_IPS} allowed IPs; the same netlink messages from a "
+            "program that does nothing else; and `ip link add`, `wg setconf`, `ip link del`."
         ),
         rows=rows,
         base=FLOOR,
@@ -94,7 +95,11 @@ def measure_growth(root: Root, others: Sequence[Subject], effort: float) -> Tabl
         about="The same, while other endpoints are alive, whose devices are all on the host.",
         rows=tuple(rows),
         targets=(
-            Target("with 1000 endpoints alive, × with 1", ours[max(ALIVE)] / ours[min(ALIVE)], 1.1),
+            Target(
+                f"with {max(ALIVE)} endpoints alive, × with {min(ALIVE)}",
+                ours[max(ALIVE)] / ours[min(ALIVE)],
+                1.1,
+            ),
         ),
     )
 
@@ -115,7 +120,7 @@ def measure_peers(root: Root, others: Sequence[Subject], effort: float) -> Table
         ]
     return Table(
         title="2. With more peers",
-        about="The same, with more peers in the file, of 16 allowed IPs each.",
+        about=f"The same, with more peers in the file, of {ALLOWED_IPS} allowed IPs each.",
         rows=tuple(rows),
         base=FLOOR,
     )

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
-from bench.attachments import PEERS_LINK, allowed_ips, key, peer_host
+from bench.attachments import allowed_ips, key, peer_host
 from wgplugin import wgmsg
 from wgplugin.wireguard import DeviceConfig, Key, PeerConfig, SocketAddress
 
@@ -17,12 +17,12 @@ PORT = 51820
 
 # Names and numbers: linux/netlink.h, rtnetlink.h, if_link.h, genetlink.h.
 NETLINK_ROUTE, NETLINK_GENERIC = 0, 16
-RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK, RTM_GETROUTE = 16, 17, 18, 19, 26
+RTM_NEWLINK, RTM_DELLINK, RTM_SETLINK = 16, 17, 19
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_EXCL, NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
 NLMSG_ERROR = 2
 IFLA_IFNAME, IFLA_MTU, IFLA_LINKINFO, IFLA_IFALIAS = 3, 4, 18, 20
 IFLA_INFO_KIND = 1
-RTA_DST = 1
+IP_MTU = 14
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 16, 3, 1, 2
 
 
@@ -36,9 +36,8 @@ class Floor:
         ifname = (IFLA_IFNAME, _text(name))
         kind = (IFLA_LINKINFO, _attributes([(IFLA_INFO_KIND, b"wireguard")]))
         new = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL
+        self._hosts = [peer_host(number) for number in range(peers)]
         self._attach = [
-            *(_route(IPv4Address(peer_host(number))) for number in range(peers)),
-            _link(RTM_GETLINK, 0, [], socket.if_nametoindex(PEERS_LINK)),
             _link(RTM_NEWLINK, new, [ifname, (IFLA_MTU, struct.pack("=I", MTU)), kind]),
             _link(RTM_SETLINK, NLM_F_ACK, [ifname, (IFLA_IFALIAS, name.encode())]),
         ]
@@ -58,6 +57,8 @@ class Floor:
 
     def attach(self) -> None:
         """Look up the way to the peers, make the device, configure it."""
+        for host in self._hosts:
+            _path_mtu(host)
         for message in self._attach:
             _ask(self._links, message)
         for message in self._configure:
@@ -106,13 +107,14 @@ def _ask(connection: socket.socket, message: bytes) -> bytes:
     return answer
 
 
-def _link(kind: int, flags: int, attributes: Iterable[tuple[int, bytes]], index: int = 0) -> bytes:
-    return _message(kind, flags, struct.pack("=BxHiII", 0, 0, index, 0, 0), attributes)
+def _path_mtu(host: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, PORT))
+        return probe.getsockopt(socket.IPPROTO_IP, IP_MTU)
 
 
-def _route(host: IPv4Address) -> bytes:
-    route = struct.pack("=8BI", socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
-    return _message(RTM_GETROUTE, 0, route, [(RTA_DST, host.packed)])
+def _link(kind: int, flags: int, attributes: Iterable[tuple[int, bytes]]) -> bytes:
+    return _message(kind, flags, struct.pack("=BxHiII", 0, 0, 0, 0, 0), attributes)
 
 
 def _generic(

@@ -23,19 +23,14 @@ POLL_SECONDS = 0.01
 # How deep inside the others, what it is, and where it is.
 TREE = (
     (1, "CreateEndpoint", "wgplugin.driver:Driver.create_endpoint"),
-    (2, "options, settings", "wgplugin.driver:Driver._tunnel"),
     (2, "the routes to give", "wgplugin.driver:attachment"),
     (2, "the record", "wgplugin.store:Records.put"),
     (3, "its thread: write, fsync, rename, fsync", "wgplugin.store:Records._write"),
     (1, "Join", "wgplugin.driver:Driver.join"),
-    (2, "settings", "wgplugin.driver:Driver.settings"),
     (2, "where the peers are", "wgplugin.peers:Peers.locate"),
     (2, "the MTU of the way there", "wgplugin.peers:Peers.mtu"),
-    (3, "its thread: netlink", "wgplugin.netlink:KernelBackend._path_mtu"),
-    (2, "the device", "wgplugin.netlink:KernelBackend.create"),
+    (2, "the device, configured", "wgplugin.netlink:KernelBackend.create"),
     (3, "its thread: netlink", "wgplugin.netlink:KernelBackend._create"),
-    (2, "its configuration", "wgplugin.netlink:KernelBackend.configure"),
-    (3, "its thread: netlink", "wgplugin.netlink:KernelBackend._configure"),
     (1, "Leave", "wgplugin.driver:Driver.leave"),
     (1, "DeleteEndpoint", "wgplugin.driver:Driver.delete_endpoint"),
     (2, "the device", "wgplugin.netlink:KernelBackend.delete"),
@@ -45,9 +40,9 @@ TREE = (
 )
 # Parts of several of these.
 PARTS = (
-    (1, "reading and parsing the file", "wgplugin.folder:ConfigFolder.load"),
-    (2, "parsing alone", "wgplugin.config:parse"),
-    (1, "looking for wgplugin.yaml", "wgplugin.folder:ConfigFolder.settings"),
+    (1, "the configuration, and wgplugin.yaml", "wgplugin.folder:ConfigFolder.read"),
+    (2, "its thread: reading and parsing", "wgplugin.folder:ConfigFolder._files"),
+    (3, "parsing alone", "wgplugin.config:parse"),
 )
 
 

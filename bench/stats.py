@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The spread that is told: eight samples of ten are in it.
+# The percentiles between which the spread is that is told.
 LOW, HIGH = 10, 90
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Samples in short: the median, the 10th and the 90th percentile, and how many there were."""
+    """Samples in short: the median, the `LOW` and `HIGH` percentiles, and how many there were."""
 
     median: float
     low: float

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.stats import Summary, ratios, summarize
+from bench.stats import HIGH, LOW, Summary, ratios, summarize
 
 BAR_WIDTH = 24
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -89,7 +89,10 @@ def _row(data: Any) -> Row:
 
 def markdown(reports: Iterable[Report]) -> str:
     """Return reports as a page to read."""
-    parts = ["# Benchmark results", "Medians, with the span that eight samples of ten are in."]
+    parts = [
+        "# Benchmark results",
+        f"Medians, with the span from the {LOW}th to the {HIGH}th percentile.",
+    ]
     for report in reports:
         parts += [f"## {report.name}", "\n".join(_facts(report.facts))]
         parts += ["\n".join(_lines(table)) for table in report.tables]
@@ -108,7 +111,7 @@ def _lines(table: Table) -> Iterator[str]:
     yield ""
     yield table.about
     yield ""
-    yield f"| | median | 10–90 % | | {f'× {table.base}' if table.base else ''} | n |"
+    yield f"| | median | {LOW}–{HIGH} % | | {f'× {table.base}' if table.base else ''} | n |"
     yield "|---|--:|--:|---|--:|--:|"
     for row in table.rows:
         values = row.values

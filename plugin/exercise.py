@@ -35,9 +35,10 @@ import wgplugin
 from wgplugin import inside, moments, plan
 from wgplugin.errors import BackendError
 from wgplugin.links import RP_FILTER, Links
-from wgplugin.netlink import KernelBackend
 from wgplugin.plan import Plan
-from wgplugin.sandbox import KernelSandboxes, trouble
+from wgplugin.sandbox import KernelSandboxes
+from wgplugin.setns import trouble
+from wgplugin.wgsocket import WireGuardSocket
 from wgplugin.wireguard import DeviceConfig
 
 CONFIGURATION = """\
@@ -83,6 +84,7 @@ def main(folder: Path) -> None:
     """Do everything, and write the list."""
     use_libraries()
     asyncio.run(use_event_loop())
+    asyncio.run(look_inside())
     stay_outside()
     fail()
     expect(command_line("--help") == 0, "no help")
@@ -110,11 +112,13 @@ def use_libraries() -> None:
 
 
 async def use_event_loop() -> None:
-    """Use threads and tasks as the web framework does; talk of WireGuard to the kernel."""
+    """Use threads and tasks as the web framework does."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(run_in_threadpool, len, "")
-    with contextlib.suppress(BackendError):
-        await KernelBackend().configure("lo", DeviceConfig())
+
+
+async def look_inside() -> None:
+    """Look into a container that isn't there."""
     await KernelSandboxes(Path("/nowhere")).look("/run/docker/netns/0", "lo")
 
 
@@ -130,6 +134,8 @@ def stay_outside() -> None:
                 links.change(plan.Changes((item,), (item,)), 1)
         with contextlib.suppress(NetlinkError):
             links.set_ipv4(1, RP_FILTER, 0)
+    with contextlib.suppress(NetlinkError), WireGuardSocket() as wireguard:
+        wireguard.set("lo", DeviceConfig())
     with contextlib.suppress(OSError):
         inside.clear(wanted.device)
     with contextlib.suppress(inside.GoneError, BackendError):

@@ -88,9 +88,11 @@ class TLSVersion:
 class SSLSocket(SSLContext):
     """Can't be made either."""
 '''
-# What libraries import and the plugin has no use for: children, mocks, logging's own files,
-# traffic control.
+# What libraries import and the plugin has no use for: processes, namespaces of their own, mocks,
+# logging's own files, traffic control.
 PROCESSES = "Pipe = Process = Queue = None\n"
+NAMESPACES = "class ChildProcess:\n    pass\n\n\nclass ChildProcessReturnValue:\n    pass\n"
+LIBRARIES = "def find_library(name):\n    return None\n"
 MOCKS = "class Mock:\n    pass\n"
 TRAFFIC_CONTROL = """\
 from pyroute2.netlink import nlmsg
@@ -103,11 +105,13 @@ class tcmsg(nlmsg):
 """
 REPLACED = {
     STDLIB / "ssl.py": SSL,
+    STDLIB / "ctypes/util.py": LIBRARIES,
     STDLIB / "logging/config.py": "",
     STDLIB / "multiprocessing/__init__.py": PROCESSES,
     STDLIB / "unittest/__init__.py": "",
     STDLIB / "unittest/mock.py": MOCKS,
     SITE / "pyroute2/netlink/rtnl/tcmsg/__init__.py": TRAFFIC_CONTROL,
+    SITE / "pyroute2/process.py": NAMESPACES,
     # Imports every subsystem of the library, most of which nothing else would.
     SITE / "pyroute2/__init__.py": "",
     # Would import its command line and its process manager, too.

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.wireguard import DeviceConfig, Place
 
@@ -21,13 +22,11 @@ class MemoryBackend:
     failing: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
 
-    async def create(self, ifname: str, mtu: int) -> None:
+    async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         await self._obey("create")
         self.devices[ifname] = (mtu, None)
-
-    async def configure(self, ifname: str, config: DeviceConfig) -> None:
         await self._obey("configure")
-        self.devices[ifname] = (self.devices[ifname][0], config)
+        self.devices[ifname] = (mtu, config)
 
     async def delete(self, ifname: str) -> None:
         await self._obey("delete")
@@ -54,7 +53,7 @@ class MemoryBackend:
 
     async def _obey(self, method: str) -> None:
         if method in self.failing:
-            raise BackendError(f"{method} fails")
+            raise BackendError(Code.KERNEL_REFUSES, f"{method} fails")
         if method in self.hanging:
             await asyncio.Event().wait()
         await asyncio.sleep(0)

@@ -220,7 +220,8 @@ def test_request_that_breaks_off_does_nothing_and_is_said(
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(client.path))
         connection.sendall(head.encode() + body[:-5])
-    assert said.get(timeout=30) == "NetworkDriver.CreateNetwork refused: the request breaks off"
+    line = said.get(timeout=30)
+    assert line == "NetworkDriver.CreateNetwork refused: the request breaks off [WG501]"
     status, answer = client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
     assert status == 500
     assert "doesn't know this network" in answer["Err"]
@@ -247,10 +248,10 @@ def test_error_of_the_driver_is_what_the_user_reads(client: Client) -> None:
 def test_unexpected_failure_says_where_to_look_and_no_more(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: ConfigFolder, name: str) -> None:
+    def fail(self: ConfigFolder, name: str, *, again: bool) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(ConfigFolder, "load", fail)
+    monkeypatch.setattr(ConfigFolder, "read", fail)
     status, answer = client.call("NetworkDriver.CreateNetwork", CREATE_NETWORK)
     assert status == 500
     assert "log" in answer["Err"]

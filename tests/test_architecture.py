@@ -13,12 +13,14 @@ HTTP = {"starlette", "uvicorn", "httptools"}
 NETLINK = {"pyroute2"}
 
 # For the host's namespace, and for those of containers.
-KERNEL = ["inside", "links", "netlink", "sandbox", "wgsocket"]
+KERNEL = ["inside", "links", "netlink", "nlrequest", "sandbox", "wgsocket"]
 
 PURE = (
     "addresses",
+    "codes",
     "config",
     "dns",
+    "errors",
     "health",
     "hints",
     "metrics",
@@ -51,7 +53,7 @@ FORBIDDEN = {
     "check": HTTP | NETLINK | {"wgplugin.driver", "wgplugin.app", "wgplugin.netlink"},
     **dict.fromkeys(KERNEL, HTTP | {"wgplugin.protocol", "wgplugin.driver", "wgplugin.config"}),
     **dict.fromkeys(
-        ("live", "tunnel"),
+        ("live", "search", "tunnel"),
         HTTP
         | NETLINK
         | {"wgplugin.app", "wgplugin.netlink", "wgplugin.protocol", "wgplugin.sandbox"},

@@ -39,12 +39,10 @@ class KernelInAFolder:
         for place in (self.host, self.containers):
             place.mkdir(parents=True, exist_ok=True)
 
-    async def create(self, ifname: str, mtu: int) -> None:
+    async def create(self, ifname: str, mtu: int, config: object) -> None:
         await asyncio.sleep(0)
         (self.host / ifname).write_text("made")
         await asyncio.sleep(0)
-
-    async def configure(self, ifname: str, config: object) -> None:
         (self.host / ifname).write_text("configured")
         await asyncio.sleep(0)
 

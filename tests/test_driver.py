@@ -17,7 +17,7 @@ from wgplugin import protocol
 from wgplugin.driver import Driver
 from wgplugin.endpoints import SETTLING, device_name
 from wgplugin.errors import PluginError
-from wgplugin.folder import ConfigFolder
+from wgplugin.folder import ConfigFolder, Files
 from wgplugin.moments import Moment
 from wgplugin.resolver import Resolver
 from wgplugin.settings import Settings
@@ -340,6 +340,21 @@ def test_what_is_deleted_while_a_container_joins_leaves_nothing(
     deletion = host.delete_network("n1") if delete == "network" else host.delete_endpoint("e1")
     at_once(later(steps, host.join("n1", "e1")), later(8 - steps, deletion))
     assert host.backend.devices == {}
+    assert not list(host.store.endpoints)
+
+
+def test_network_that_is_deleted_while_its_file_is_read_gets_no_endpoint(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = ConfigFolder.read
+
+    async def read_late(self: ConfigFolder, name: str, *, again: bool) -> Files:
+        await host.delete_network("n1")
+        return await read(self, name, again=again)
+
+    monkeypatch.setattr(ConfigFolder, "read", read_late)
+    with pytest.raises(PluginError, match="doesn't know this network"):
+        asyncio.run(host.create_endpoint("n1", "e1"))
     assert not list(host.store.endpoints)
 
 

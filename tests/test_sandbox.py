@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from wgplugin.sandbox import KEY, KernelSandboxes, trouble
+from wgplugin.sandbox import KEY, KernelSandboxes
+from wgplugin.setns import trouble
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 
 from tests.strategies import networks
 from tests.test_driver import Host
+from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault, PluginError
-from wgplugin.folder import MAX_SETTINGS_SIZE, ConfigFolder
-from wgplugin.settings import PLUGIN, TUNNEL, Settings, TunnelSettings
+from wgplugin.folder import ConfigFolder
+from wgplugin.settings import MAX_FILE_SIZE, PLUGIN, TUNNEL, Settings, TunnelSettings
 from wgplugin.settings_file import MAX_FAULTS, parse
 
 EXAMPLE = Path(__file__).parents[1] / "wireguard_conf.example"
@@ -270,7 +271,7 @@ def test_no_text_takes_long_or_much() -> None:
         f"{name}: &{name} [*{before}, *{before}]\n"
         for before, name in zip("abcdefghijklmnop", "bcdefghijklmnopq", strict=True)
     )
-    deep = [text * (MAX_SETTINGS_SIZE // len(text)) for text in ("[", "{", "- ", "? ", "{a: ")]
+    deep = [text * (MAX_FILE_SIZE // len(text)) for text in ("[", "{", "- ", "? ", "{a: ")]
     for text in (bomb, *deep):
         start = time.process_time()
         refused(text)
@@ -294,7 +295,8 @@ def test_whatever_is_in_the_file_it_is_settings_or_faults(data: bytes) -> None:
     try:
         accepted(data)
     except ConfigError as error:
-        faults = error.faults or (Fault(0, 0, "no fault"),)
+        faults = error.faults
+        assert faults
     characters = len(data.decode(errors="replace")) + 1
     for fault in faults:
         assert 1 <= fault.line <= characters
@@ -333,7 +335,7 @@ def test_file_is_read_as_it_is_now_and_need_not_be_there(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda path: path.write_bytes(b"#" * (MAX_SETTINGS_SIZE + 1)), "larger than"),
+        (lambda path: path.write_bytes(b"#" * (MAX_FILE_SIZE + 1)), "larger than"),
         (lambda path: path.symlink_to("/proc/self/environ"), "leads out of the folder"),
         (os.mkfifo, "isn't a file"),
     ],
@@ -356,7 +358,7 @@ def test_resolve_timeout_follows_the_file(host: Host, monkeypatch: pytest.Monkey
 
     async def resolve(endpoint: object, bound: float) -> None:
         bounds.append(bound)
-        raise PluginError("not resolved")
+        raise PluginError(Code.NOT_RESOLVED, "not resolved")
 
     monkeypatch.setattr(host.driver._peers._resolver, "resolve", resolve)
     host.write("home", peers="[Peer]\nPublicKey = " + KEY + "\nEndpoint = vpn.example:1\n")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from wgplugin import __version__
+from wgplugin.codes import Code
 from wgplugin.start import SOCKET, listen
 
 if TYPE_CHECKING:
+    from wgplugin.sandbox import KernelSandboxes
     from wgplugin.settings import Settings
 
 log = logging.getLogger("wgplugin")
@@ -24,9 +25,14 @@ DOCKER_RUN = Path("/mnt/docker")
 """Where the live edition has the host's /run/docker."""
 
 
-def main(listener: socket.socket | None = None) -> int:
-    """Run the command line; return the exit status. ``listener`` is there already, if given."""
-    parser = argparse.ArgumentParser(prog="wgplugin", description=__doc__)
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message} [{Code.COMMAND_LINE}]")
+
+
+def main(listener: int | None = None) -> int:
+    """Run the command line; return the exit status. ``listener`` is a descriptor, if given."""
+    parser = _Parser(prog="wgplugin", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve_parser = commands.add_parser("serve", help="serve Docker's network driver protocol")
@@ -55,12 +61,17 @@ def main(listener: socket.socket | None = None) -> int:
 
         return monitor.run(arguments.socket, arguments.watch, arguments.json)
     # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
-    return serve(listener or listen(arguments.socket), arguments)
+    return serve(listen(arguments.socket) if listener is None else listener, arguments)
 
 
-def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM; return the exit status."""
+def serve(listener: int, arguments: argparse.Namespace) -> int:
+    """Serve on a socket, by its descriptor, until SIGTERM; return the exit status."""
+    import gc
+
+    # What is imported stays: looking for garbage among it finds none.
+    gc.disable()
     import asyncio
+    import socket
 
     from wgplugin import privileges
     from wgplugin.app import create_app
@@ -70,8 +81,8 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     from wgplugin.logs import LogHandler
     from wgplugin.netlink import KernelBackend
     from wgplugin.resolver import Resolver
-    from wgplugin.sandbox import KernelSandboxes, trouble
     from wgplugin.server import Server
+    from wgplugin.setns import trouble
     from wgplugin.store import Store
 
     logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
@@ -79,7 +90,11 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
     log.setLevel(own.log_level.upper())
     why_not = trouble(DOCKER_RUN)
     if why_not and os.environ.get("EDITION") == "live":
-        log.error("this is the live edition, but works as the base edition does: %s", why_not)
+        log.error(
+            "this is the live edition, but works as the base edition does: %s [%s]",
+            why_not,
+            Code.NOT_LIVE,
+        )
     needed = privileges.NEEDED if why_not else (*privileges.NEEDED, privileges.CAP_SYS_ADMIN)
     try:
         privileges.drop(needed)
@@ -91,11 +106,21 @@ def serve(listener: socket.socket, arguments: argparse.Namespace) -> int:
         log.error("%s", error)
         return 1
     folder = ConfigFolder(arguments.config_dir, own)
-    sandboxes = None if why_not else KernelSandboxes(DOCKER_RUN / "netns")
-    driver = Driver(folder, store, KernelBackend(), Resolver(), sandboxes=sandboxes)
-    log.info("serving as the %s edition", "live" if sandboxes else "base")
-    asyncio.run(Server(create_app(driver), driver).serve(listener))
+    driver = Driver(folder, store, KernelBackend(), Resolver(), sandboxes=_sandboxes(why_not))
+    log.info("serving as the %s edition", "base" if why_not else "live")
+    gc.freeze()
+    gc.enable()
+    asyncio.run(Server(create_app(driver), driver).serve(socket.socket(fileno=listener)))
     return 0
+
+
+def _sandboxes(why_not: str) -> KernelSandboxes | None:
+    """Return containers' namespaces, which can't be entered if there is a reason."""
+    if why_not:
+        return None
+    from wgplugin.sandbox import KernelSandboxes
+
+    return KernelSandboxes(DOCKER_RUN / "netns")
 
 
 def _own_settings(arguments: argparse.Namespace) -> Settings:

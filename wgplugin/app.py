@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wgplugin import protocol, status
+from wgplugin.codes import Code
 from wgplugin.driver import Driver
 from wgplugin.errors import PluginError, RequestError
 
@@ -98,14 +99,16 @@ def _endpoint(path: str, call: Call) -> Callable[[Request], Awaitable[Response]]
                 log.debug("%s %s", name, body.decode(errors="replace"))
                 return _response(200, await call.serve(_message(body, call.request)))
         except RequestError as error:
-            return _refusal(400, name, str(error))
+            return _refusal(400, name, error)
         except PluginError as error:
-            return _refusal(500, name, str(error))
+            return _refusal(500, name, error)
         except TimeoutError:
-            return _refusal(500, name, f"not done within {DEADLINE:g} s; try again")
+            message = f"not done within {DEADLINE:g} s; try again"
+            return _refusal(500, name, PluginError(Code.TOO_LATE, message))
         except Exception:
             log.exception("%s failed unexpectedly", name)
-            return _refusal(500, name, "the plugin failed; its log (in Docker's) says where")
+            message = "the plugin failed; its log (in Docker's) says where"
+            return _refusal(500, name, PluginError(Code.FAILED, message))
 
     return endpoint
 
@@ -116,9 +119,10 @@ async def _body(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY:
-                raise RequestError(f"the request is larger than {MAX_BODY} bytes")
+                message = f"the request is larger than {MAX_BODY} bytes"
+                raise RequestError(Code.BAD_REQUEST, message)
     except ClientDisconnect:
-        raise RequestError("the request breaks off") from None
+        raise RequestError(Code.BAD_REQUEST, "the request breaks off") from None
     return bytes(body)
 
 
@@ -126,10 +130,10 @@ def _message(body: bytes, kind: type[protocol.Message]) -> protocol.Message:
     return protocol.Empty() if kind is protocol.Empty else protocol.decode(body, kind)
 
 
-def _refusal(code: int, name: str, text: str) -> Response:
-    log.warning("%s refused: %s", name, text)
-    return _response(code, protocol.ErrorResponse(err=text))
+def _refusal(http_status: int, name: str, error: PluginError) -> Response:
+    log.warning("%s refused: %s", name, error)
+    return _response(http_status, protocol.ErrorResponse(err=str(error)))
 
 
-def _response(code: int, message: protocol.Message) -> Response:
-    return Response(protocol.encode(message), code, media_type=protocol.CONTENT_TYPE)
+def _response(http_status: int, message: protocol.Message) -> Response:
+    return Response(protocol.encode(message), http_status, media_type=protocol.CONTENT_TYPE)

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from ipaddress import ip_interface
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wgplugin import dns, moments, protocol
 from wgplugin.addresses import check_subnets, choose
+from wgplugin.codes import Code
 from wgplugin.config import InterfaceConfig
 from wgplugin.endpoints import Endpoints, device_name
 from wgplugin.errors import BackendError, PluginError
-from wgplugin.folder import ConfigFolder
-from wgplugin.live import Live
+from wgplugin.folder import ConfigFolder, Files
 from wgplugin.moments import Moment
 from wgplugin.options import endpoint_options, network_options
 from wgplugin.peers import Peers
@@ -34,8 +34,10 @@ from wgplugin.translation import (
     needs_sink_address,
     warnings,
 )
-from wgplugin.tunnel import Means
 from wgplugin.wireguard import Backend
+
+if TYPE_CHECKING:
+    from wgplugin.live import Live
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +70,14 @@ class Driver:
         self._backend = backend
         self._now = now
         self._peers = Peers(resolver, store.networks, backend)
-        self.live = (
-            Live(Means(folder, store.networks, store.endpoints, self._peers, sandboxes))
-            if sandboxes
-            else None
-        )
+        self.live: Live | None = None
+        if sandboxes:
+            # The base edition has no use for these.
+            from wgplugin.live import Live
+            from wgplugin.tunnel import Means
+
+            means = Means(folder, store.networks, store.endpoints, self._peers, sandboxes)
+            self.live = Live(means)
 
     def settings(self) -> Settings:
         """Read the settings as they are now, and put their log level into force.
@@ -81,8 +86,7 @@ class Driver:
             ConfigError: wgplugin.yaml can't be used; what was in force stays so.
         """
         settings = self._folder.settings()
-        # Only our own loggers follow the setting: libraries at debug level write keys out.
-        logging.getLogger("wgplugin").setLevel(settings.log_level.upper())
+        _put_into_force(settings)
         return settings
 
     async def reconcile(self) -> bool:
@@ -98,8 +102,9 @@ class Driver:
             log.error(
                 "there are %d networks, but the configuration folder is empty: no container can "
                 "start; after an upgrade of the plugin its folder must be set again: "
-                "docker plugin set PLUGIN config.source=DIR",
+                "docker plugin set PLUGIN config.source=DIR [%s]",
                 networks,
+                Code.EMPTY_FOLDER,
             )
         return await self._endpoints.reconcile()
 
@@ -135,8 +140,9 @@ class Driver:
         async with self._networks.lock(request.network_id):
             options = network_options(request.options)
             name = options.configuration
-            config = self._folder.load(name)
-            check_tunnel(self._tunnel(name, options.tunnel))
+            files = await self._read(name)
+            config = files.config
+            check_tunnel(_tunnel(files.settings.tunnel(name), options.tunnel))
             pools = [*(request.ipv4_data or ()), *(request.ipv6_data or ())]
             subnets = [pool.pool for pool in pools if pool.address_space != "null"]
             several = self.live is not None
@@ -167,11 +173,14 @@ class Driver:
             options = endpoint_options(request.options)
             interface = request.interface or protocol.EndpointInterface()
             if interface.mac_address:
-                raise PluginError("a WireGuard device has no MAC address; leave out --mac-address")
+                message = "a WireGuard device has no MAC address; leave out --mac-address"
+                raise PluginError(Code.MAC_ADDRESS, message)
+            name = self._network(request.network_id).configuration
+            files = await self._read(name, again=True)
+            config = files.config
+            # It may have been deleted meanwhile.
             network = self._network(request.network_id)
-            name = network.configuration
-            config = self._folder.load(name)
-            tunnel = self._tunnel(name, network.tunnel, options.tunnel)
+            tunnel = _tunnel(files.settings.tunnel(name), network.tunnel, options.tunnel)
             check_tunnel(tunnel)
             if self.live is None or dns_server(config, tunnel) is None:
                 _check_dns(name, config, request.options, tunnel)
@@ -205,25 +214,28 @@ class Driver:
         async with self._endpoints.lock(request.endpoint_id), AsyncExitStack() as undo:
             endpoint = self._endpoints.get(request.endpoint_id)
             if endpoint is None:
-                raise PluginError("the container's endpoint is unknown; start the container again")
+                message = "the container's endpoint is unknown; start the container again"
+                raise PluginError(Code.UNKNOWN_ENDPOINT, message)
             name = endpoint.configuration
-            config = self._folder.load(name)
-            bound = self.settings().resolve_timeout
+            files = await self._read(name)
+            config = files.config
             addresses = await self._peers.locate(
-                endpoint.network_id, config, bound, patient=self.live is not None
+                endpoint.network_id,
+                config,
+                files.settings.resolve_timeout,
+                patient=self.live is not None,
             )
             ifname = device_name(endpoint.id)
             try:
                 mtu = config.mtu or await self._peers.mtu(addresses.values())
                 undo.push_async_callback(self._delete_failed, ifname)
-                await self._backend.create(ifname, mtu)
-                await self._backend.configure(ifname, device_config(config, addresses))
+                await self._backend.create(ifname, mtu, device_config(config, addresses))
             except BackendError as error:
-                raise BackendError(f"{name}.conf: {error}") from None
+                raise BackendError(error.code, f"{name}.conf: {error.message}") from None
             routes = endpoint.routes
             if self.live:
                 endpoint = await self._endpoints.enter(endpoint, request.sandbox_key)
-                if await self.live.join(endpoint, config):
+                if await self.live.join(endpoint, files):
                     routes = ()
             undo.pop_all()
         log.info("endpoint %.12s joins with configuration %s: %s", endpoint.id, name, ifname)
@@ -271,17 +283,17 @@ class Driver:
         network = self._networks.get(network_id)
         if network is None:
             raise PluginError(
+                Code.UNKNOWN_NETWORK,
                 "the plugin doesn't know this network, which an earlier installation of it made; "
                 "make the network anew: docker network rm NETWORK, then docker network create "
-                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK"
+                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK",
             )
         return network
 
-    def _tunnel(self, configuration: str, *options: Mapping[str, str]) -> TunnelSettings:
-        tunnel = self.settings().tunnel(configuration)
-        for texts in options:
-            tunnel = tunnel.override(texts)
-        return tunnel
+    async def _read(self, name: str, *, again: bool = False) -> Files:
+        files = await self._folder.read(name, again=again)
+        _put_into_force(files.settings)
+        return files
 
     async def _delete_failed(self, ifname: str) -> None:
         try:
@@ -290,11 +302,22 @@ class Driver:
             log.error("after a failed join: %s", error)
 
 
+def _tunnel(tunnel: TunnelSettings, *options: Mapping[str, str]) -> TunnelSettings:
+    for texts in options:
+        tunnel = tunnel.override(texts)
+    return tunnel
+
+
+def _put_into_force(settings: Settings) -> None:
+    # Only our own loggers follow the setting: libraries at debug level write keys out.
+    logging.getLogger("wgplugin").setLevel(settings.log_level.upper())
+
+
 def _check_dns(
     name: str, config: InterfaceConfig, options: Mapping[str, Any] | None, tunnel: TunnelSettings
 ) -> None:
     advice = dns.advice(f"{name}.conf", config.dns, options)
     if advice and tunnel.dns == "require":
-        raise PluginError(advice)
+        raise PluginError(Code.DNS_NOT_ASKED, advice)
     if advice and tunnel.dns == "warn":
-        log.warning("%s", advice)
+        log.warning("%s [%s]", advice, Code.DNS_NOT_ASKED)

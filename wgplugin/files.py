@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from wgplugin.codes import Code
 from wgplugin.errors import FileError
 
 
@@ -20,15 +21,15 @@ def read_file(path: Path, max_size: int) -> bytes:
         # To open a device may do something, so that is asked before; a FIFO put there in between
         # would block for ever without O_NONBLOCK.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise FileError("isn't a file")
+            raise FileError(Code.NOT_A_FILE, "isn't a file")
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileError("isn't a file")
+                raise FileError(Code.NOT_A_FILE, "isn't a file")
             data = file.read(max_size + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise FileError(f"can't be read: {error.strerror}") from None
+        raise FileError(Code.UNREADABLE, f"can't be read: {error.strerror}") from None
     if len(data) > max_size:
-        raise FileError(f"is larger than {max_size} bytes")
+        raise FileError(Code.TOO_LARGE, f"is larger than {max_size} bytes")
     return data

@@ -12,8 +12,9 @@ import itertools
 import logging
 from collections.abc import Iterable
 
-from wgplugin.config import InterfaceConfig
+from wgplugin.codes import Code
 from wgplugin.errors import PluginError
+from wgplugin.folder import Files
 from wgplugin.records import Endpoint
 from wgplugin.settings import Settings
 from wgplugin.tunnel import Means, Tunnel
@@ -43,14 +44,14 @@ class Live:
         """All tunnels, oldest first."""
         return tuple(self._tunnels.values())
 
-    async def join(self, endpoint: Endpoint, config: InterfaceConfig) -> bool:
+    async def join(self, endpoint: Endpoint, files: Files) -> bool:
         """Take charge of a tunnel whose device Docker is about to put into a container.
 
         Returns whether nothing leaves the container past the tunnel from now on; if not, Docker
         must be told routes.
         """
         tunnel = Tunnel(endpoint, self._means)
-        guarded = await tunnel.guard(config)
+        guarded = await tunnel.guard(files)
         if guarded or await self._means.sandboxes.exists(endpoint.sandbox):
             self._reached.add(endpoint.id)
         self._begin(tunnel)
@@ -110,7 +111,7 @@ class Live:
                 await tunnel.look()
                 tunnel.search(self._settings)
         except Exception:
-            log.exception("%s: failed unexpectedly", tunnel)
+            log.exception("%s: failed unexpectedly [%s]", tunnel, Code.FAILED)
 
     def _begin(self, tunnel: Tunnel) -> None:
         if before := self._work.get(tunnel.endpoint.id):

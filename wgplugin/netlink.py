@@ -14,14 +14,21 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
 
 from pyroute2.iproute.linux import IPRoute
-from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST
+from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST
 from pyroute2.netlink.exceptions import NetlinkError
-from pyroute2.netlink.rtnl import RTM_GETLINK, RTM_GETNSID, RTM_GETROUTE
+from pyroute2.netlink.rtnl import (
+    RTM_DELLINK,
+    RTM_GETLINK,
+    RTM_GETNSID,
+    RTM_NEWLINK,
+    RTM_SETLINK,
+)
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
+from wgplugin.nlrequest import request
 from wgplugin.plan import MAIN_TABLE
 from wgplugin.threads import to_the_end
 from wgplugin.wgsocket import WireGuardSocket
@@ -34,12 +41,22 @@ NAMESPACES_IN_32_KIB = range(1100, 1171)
 PORT_TRIES = 30
 PORT_PAUSE = 0.1
 
+# What ip(7) and ipv6(7) say of a connected socket's route: linux/in.h, linux/in6.h.
+IP_MTU, IPV6_MTU = 14, 24
+ANY_PORT = 9
+
 T = TypeVar("T")
 
 ADVICE = {
-    errno.EOPNOTSUPP: "this host's kernel has no WireGuard; it needs Linux 5.6 or newer with the "
-    "wireguard module (try: modprobe wireguard)",
-    errno.EPERM: "the plugin isn't allowed to manage devices; it needs CAP_NET_ADMIN",
+    errno.EOPNOTSUPP: (
+        Code.NO_WIREGUARD,
+        "this host's kernel has no WireGuard; it needs Linux 5.6 or newer with the "
+        "wireguard module (try: modprobe wireguard)",
+    ),
+    errno.EPERM: (
+        Code.NOT_PERMITTED,
+        "the plugin isn't allowed to manage devices; it needs CAP_NET_ADMIN",
+    ),
 }
 
 
@@ -54,13 +71,9 @@ class KernelBackend:
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="netlink")
         self._local = threading.local()
 
-    async def create(self, ifname: str, mtu: int) -> None:
+    async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         """Make a device; see Backend."""
-        await self._run(self._create, ifname, mtu)
-
-    async def configure(self, ifname: str, config: DeviceConfig) -> None:
-        """Change a device; see Backend."""
-        await self._run(self._configure, ifname, config)
+        await self._run(self._create, ifname, mtu, config)
         if config.listen_port:
             await self._expect_port(ifname, config.listen_port)
 
@@ -74,7 +87,11 @@ class KernelBackend:
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Ask the kernel's routes; see Backend."""
-        return await self._run(self._path_mtu, host)
+        if host is None:
+            return await self._run(self._default_mtu)
+        # Too little for a thread; but whoever asks for many hosts lets others have their turn.
+        await asyncio.sleep(0)
+        return _path_mtu(host)
 
     async def _run(self, work: Callable[..., T], *args: Any) -> T:
         return await to_the_end(work, *args, executor=self._workers)
@@ -86,8 +103,9 @@ class KernelBackend:
                 return
             await asyncio.sleep(PORT_PAUSE)
         raise BackendError(
+            Code.PORT_IN_USE,
             f"ListenPort {port} is in use on this host (see: ss -lunp sport = :{port}); "
-            "choose another or leave it out"
+            "choose another or leave it out",
         )
 
     @property
@@ -104,20 +122,18 @@ class KernelBackend:
         devices: WireGuardSocket = self._local.devices
         return devices
 
-    def _create(self, ifname: str, mtu: int) -> None:
-        add = {"ifname": ifname, "kind": KIND, "mtu": mtu}
+    def _create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
+        kind = {"attrs": [("IFLA_INFO_KIND", KIND)]}
         with _errors(f"the WireGuard device {ifname} can't be made"):
             try:
-                self._links.link("add", **add)
+                self._link(RTM_NEWLINK, ifname, IFLA_MTU=mtu, IFLA_LINKINFO=kind)
             except NetlinkError as error:
                 if error.code != errno.EEXIST:
                     raise
-                self._links.link("del", ifname=ifname)
-                self._links.link("add", **add)
+                self._link(RTM_DELLINK, ifname)
+                self._link(RTM_NEWLINK, ifname, IFLA_MTU=mtu, IFLA_LINKINFO=kind)
             # By this it is found again in a container, where it gets another name.
-            self._links.link("set", ifname=ifname, ifalias=ifname)
-
-    def _configure(self, ifname: str, config: DeviceConfig) -> None:
+            self._link(RTM_SETLINK, ifname, IFLA_IFALIAS=ifname)
         with _errors(f"the WireGuard device {ifname} can't be configured"):
             self._devices.set(ifname, config)
 
@@ -136,7 +152,7 @@ class KernelBackend:
     def _delete(self, ifname: str) -> None:
         with _errors(f"the WireGuard device {ifname} can't be deleted"):
             try:
-                self._links.link("del", ifname=ifname)
+                self._link(RTM_DELLINK, ifname)
             except NetlinkError as error:
                 if error.code != errno.ENODEV:
                     raise
@@ -159,7 +175,8 @@ class KernelBackend:
         for _ in range(2):
             found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
         if len(found) in NAMESPACES_IN_32_KIB:
-            raise BackendError("there are more network namespaces than the kernel tells of")
+            message = "there are more network namespaces than the kernel tells of"
+            raise BackendError(Code.TOO_MANY_NAMESPACES, message)
         return [message.get_attr("NETNSA_NSID") for message in found]
 
     def _wireguard_devices(self, namespace: int | None = None) -> list[tuple[str, str]]:
@@ -179,28 +196,32 @@ class KernelBackend:
             if link.get(("linkinfo", "kind")) == KIND
         ]
 
-    def _path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
-        try:
-            if host is None:
-                routes = self._links.get_default_routes(socket.AF_INET, MAIN_TABLE)
-            else:
-                way = rtmsg()
-                way["family"] = socket.AF_INET if host.version == 4 else socket.AF_INET6
-                way["dst_len"] = host.max_prefixlen
-                way["attrs"] = [("RTA_DST", str(host))]
-                routes = self._get(way, RTM_GETROUTE)
-            for route in routes[:1]:
+    def _default_mtu(self) -> int | None:
+        with contextlib.suppress(NetlinkError):
+            for route in self._links.get_default_routes(socket.AF_INET, MAIN_TABLE)[:1]:
                 device = ifinfmsg()
                 device["index"] = route.get("oif")
-                (link,) = self._get(device, RTM_GETLINK)
+                link = request(self._links, device, RTM_GETLINK, 0)
                 return int(route.get(("metrics", "mtu")) or link.get("mtu"))
-        except NetlinkError:
-            pass
         return None
 
-    def _get(self, request: Any, kind: int) -> Any:
-        # pyroute2's own "get" asks for an acknowledgement, too, and keeps it for good.
-        return self._links.nlm_request(request, kind, NLM_F_REQUEST)
+    def _link(self, kind: int, ifname: str, **attributes: Any) -> None:
+        message = ifinfmsg()
+        message["attrs"] = [("IFLA_IFNAME", ifname), *attributes.items()]
+        flags = NLM_F_CREATE | NLM_F_EXCL if kind == RTM_NEWLINK else 0
+        request(self._links, message, kind, NLM_F_ACK | flags)
+
+
+def _path_mtu(host: IPv4Address | IPv6Address) -> int | None:
+    """Return the MTU of the way to a host; the socket that is connected to it sends nothing."""
+    if host.version == 4:
+        family, level, option = socket.AF_INET, socket.IPPROTO_IP, IP_MTU
+    else:
+        family, level, option = socket.AF_INET6, socket.IPPROTO_IPV6, IPV6_MTU
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect((str(host), ANY_PORT))
+        return probe.getsockopt(level, option)
+    return None
 
 
 @contextlib.contextmanager
@@ -208,7 +229,8 @@ def _errors(trouble: str) -> Iterator[None]:
     try:
         yield
     except NetlinkError as error:
-        reason = ADVICE.get(error.code) or f"{os.strerror(error.code)} ({error.args[-1]})"
-        raise BackendError(f"{trouble}: {reason}") from None
+        refusal = (Code.KERNEL_REFUSES, f"{os.strerror(error.code)} ({error.args[-1]})")
+        code, reason = ADVICE.get(error.code, refusal)
+        raise BackendError(code, f"{trouble}: {reason}") from None
     except OSError as error:
-        raise BackendError(f"{trouble}: {error}") from None
+        raise BackendError(Code.KERNEL_REFUSES, f"{trouble}: {error}") from None

@@ -40,7 +40,14 @@ class Route:
 
 def full_families(allowed_ips: Iterable[Network]) -> set[int]:
     """Return the families (4, 6) of which all addresses are allowed, as one prefix or several."""
-    return {net.version for net in collapsed(allowed_ips) if net.prefixlen == 0}
+    nets = tuple(allowed_ips)
+    addresses = dict.fromkeys(EVERYTHING, 0)
+    for net in nets:
+        addresses[net.version] += 1 << net.max_prefixlen - net.prefixlen
+    # To put prefixes together takes long, and most files don't have enough of them.
+    if not any(addresses[version] >= net.num_addresses for version, net in EVERYTHING.items()):
+        return set()
+    return {net.version for net in collapsed(nets) if net.prefixlen == 0}
 
 
 def collapsed(nets: Iterable[Network]) -> list[Network]:
@@ -93,9 +100,9 @@ def plan(
         if net.version in usable:
             for part, hop in _parts(net, taken_out):
                 hops[part] = hops.get(part) or hop
-    routes = [Route(part, hop) for part, hop in hops.items() if part not in connected]
-    used = {route.next_hop for route in routes if route.next_hop}
-    return tuple(dict.fromkeys([*on_link(used), *routes]))
+    used = on_link({hop for hop in hops.values() if hop})
+    routes = (Route(part, hop) for part, hop in hops.items() if part not in connected)
+    return (*used, *(route for route in routes if route not in used))
 
 
 def on_link(hops: Iterable[Address]) -> list[Route]:

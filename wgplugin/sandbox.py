@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import errno
 import os
 import re
@@ -19,10 +18,12 @@ from typing import Any, TypeVar
 from pyroute2.netlink.exceptions import NetlinkError
 
 from wgplugin import inside
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.plan import Plan
 from wgplugin.routes import Network
 from wgplugin.sandboxes import Sight
+from wgplugin.setns import enter
 from wgplugin.threads import to_the_end
 from wgplugin.wireguard import DeviceConfig, Key
 
@@ -34,10 +35,7 @@ KEY = re.compile(r"/(?:var/)?run/docker/netns/([0-9a-f]{1,64})")
 JOBS = 16
 """How many threads there are at most."""
 
-_CLONE_NEWNET = 0x40000000
 _GONE = (errno.ENOENT, errno.EINVAL)
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class KernelSandboxes:
@@ -101,36 +99,14 @@ class KernelSandboxes:
                 worker.shutdown(wait=False)
 
 
-def trouble(folder: Path) -> str:
-    """Return why containers' namespaces can't be entered, or nothing if they can.
-
-    ``folder`` is where the host's /run/docker should be mounted, so that what is mounted there
-    later is seen here, too.
-    """
-    try:
-        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    except OSError as error:
-        return f"what is mounted can't be seen: {error}"
-    found = [mount for mount in mounts if mount[4] == str(folder)]
-    if not found:
-        return f"the host's /run/docker isn't mounted at {folder}"
-    if not any(option.startswith("master:") for option in found[-1][6:]):
-        return "the host's / isn't shared (try: mount --make-rshared /, then restart the plugin)"
-    with ThreadPoolExecutor(1) as worker:
-        try:
-            worker.submit(enter, Path("/proc/self/ns/net")).result()
-        except OSError as error:
-            return f"no namespace can be entered, which takes CAP_SYS_ADMIN: {error.strerror}"
-    return ""
-
-
 def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T | None:
     try:
         enter(path)
     except OSError as error:
         if error.errno in _GONE:
             return None
-        raise BackendError(f"a container's network namespace can't be entered: {error}") from None
+        message = f"a container's network namespace can't be entered: {error}"
+        raise BackendError(Code.NOT_ENTERED, message) from None
     try:
         return work(*args)
     except inside.GoneError:
@@ -139,21 +115,10 @@ def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T |
         if error.code == errno.ENODEV:
             return None
         reason = f"{os.strerror(error.code)} ({error.args[-1]})"
-        raise BackendError(f"the container's network can't be set up: {reason}") from None
+        raise _not_set_up(reason) from None
     except OSError as error:
-        raise BackendError(f"the container's network can't be set up: {error}") from None
+        raise _not_set_up(str(error)) from None
 
 
-def enter(path: Path) -> None:
-    """Put this thread into the network namespace of a file.
-
-    Raises:
-        OSError: it can't be; EINVAL if the file is none of a namespace.
-    """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if _libc.setns(descriptor, _CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-    finally:
-        os.close(descriptor)
+def _not_set_up(reason: str) -> BackendError:
+    return BackendError(Code.NOT_SET_UP, f"the container's network can't be set up: {reason}")

@@ -7,21 +7,24 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import partial
 from ipaddress import ip_interface, ip_network
 from time import time as now
 
 from wgplugin import records
 from wgplugin.addresses import choose
-from wgplugin.config import InterfaceConfig, PeerEndpoint, PeerSection
+from wgplugin.codes import Code
+from wgplugin.config import InterfaceConfig, PeerSection
 from wgplugin.endpoints import device_name
 from wgplugin.errors import PluginError
-from wgplugin.folder import ConfigFolder
-from wgplugin.health import Health, events, health, is_silent
+from wgplugin.folder import ConfigFolder, Files
+from wgplugin.health import Health, events, health
 from wgplugin.peers import Peers
 from wgplugin.plan import Plan
 from wgplugin.records import Endpoint
 from wgplugin.routes import Network, sink_address
 from wgplugin.sandboxes import Sandboxes, Sight
+from wgplugin.search import Search, Sought
 from wgplugin.settings import Settings
 from wgplugin.status import TunnelStatus, peer_status
 from wgplugin.store import Records
@@ -35,10 +38,6 @@ PATIENCE = 60.0
 
 GLANCE = 0.02
 """The seconds between looks for a device that is on its way."""
-
-RETRY = 5.0
-PAUSE = 30.0
-"""The seconds between attempts to find a peer that has no address at all, and a silent one."""
 
 SETTLED = 2
 """How often a file must be seen the same before it is read: an editor may be half done."""
@@ -88,8 +87,7 @@ class Tunnel:
         self._told: tuple[Network, ...] = ()
         self._version = ""
         self._seen = ("", 0)
-        self._asked: dict[Key, float] = {}
-        self._search: asyncio.Task[None] | None = None
+        self._search = Search(means.peers, self._move, partial(self._tell, Concern.PEERS))
         self._over = False
         self._lock = asyncio.Lock()
 
@@ -116,16 +114,15 @@ class Tunnel:
             peers=tuple(map(peer_status, peers)),
         )
 
-    async def guard(self, config: InterfaceConfig) -> bool:
+    async def guard(self, files: Files) -> bool:
         """Close all ways out of the container but the tunnel, which isn't there yet.
 
         Returns whether that was done: the container's namespace may not be there yet either.
         """
-        version = await self._current_version()
+        self._version = files.version
         try:
-            if self._means.folder.load(self.endpoint.configuration) == config:
-                self._version = version
-            self._config, self._plan = config, self._planned(config, self._means.folder.settings())
+            self._config = files.config
+            self._plan = self._planned(files.config, files.settings)
             self.configured = now()
             guarded = self._plan.own_table and await self._means.sandboxes.guard(
                 self.endpoint.sandbox, self._plan
@@ -143,7 +140,7 @@ class Tunnel:
         try:
             while not await self._ready():
                 if time.monotonic() > end:
-                    late = f"not set up: no device came within {PATIENCE:g} s"
+                    late = f"not set up: no device came within {PATIENCE:g} s [{Code.NO_DEVICE}]"
                     self._tell(Concern.SETTING_UP, late)
                     return
                 await asyncio.sleep(GLANCE)
@@ -169,13 +166,12 @@ class Tunnel:
     async def reload(self, version: str) -> None:
         """Read the files and make the tunnel what they say; sessions of unchanged peers go on."""
         self._version = version
-        name = self.endpoint.configuration
         try:
-            settings = self._means.folder.settings()
-            config = self._means.folder.load(name)
-            planned = self._planned(config, settings)
+            files = await self._means.folder.read(self.endpoint.configuration)
+            config = files.config
+            planned = self._planned(config, files.settings)
             addresses = await self._means.peers.locate(
-                self.endpoint.network_id, config, settings.resolve_timeout, patient=True
+                self.endpoint.network_id, config, files.settings.resolve_timeout, patient=True
             )
             mtu = config.mtu or await self._means.peers.mtu(addresses.values())
             wanted = device_config(config, addresses)
@@ -199,7 +195,7 @@ class Tunnel:
             return
         if sight is None:
             if self.sight and not self._over:
-                self._tell(Concern.DEVICE, GONE)
+                self._tell(Concern.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
             self.sight, self.health = None, Health.NEVER
             return
         self._tell(Concern.DEVICE)
@@ -208,34 +204,22 @@ class Tunnel:
         for event in events(before.device if before else None, sight.device, was, self.health):
             log.info("%s: %s", self, event)
 
-    def silent(self, after: float) -> list[tuple[PeerSection, PeerEndpoint]]:
-        """Return the peers that it is time to look for, each with where to look."""
+    def silent(self, after: float) -> Sought:
+        """Return the peers that it is time to look for, after so many seconds of silence."""
         if not self.sight or not self._config:
             return []
-        moment = now()
-        silent = []
-        there = {peer.public_key: peer for peer in self.sight.device.peers}
-        for section in self._config.peers:
-            peer = there.get(section.public_key)
-            if not section.endpoint or not peer:
-                continue
-            pause = min(after, PAUSE) if peer.endpoint else RETRY
-            asked = self._asked.get(section.public_key, self.configured)
-            if is_silent(peer, self.configured, moment, after) and moment - asked >= pause:
-                silent.append((section, section.endpoint))
-        return silent
+        return self._search.due(
+            self._config.peers, self.sight.device.peers, self.configured, now(), after
+        )
 
     def search(self, settings: Settings) -> None:
         """Begin to look where silent peers are now, unless that is going on."""
-        silent = self.silent(settings.re_resolve_after)
-        if silent and (self._search is None or self._search.done()):
-            self._search = asyncio.create_task(self._find(silent, settings.resolve_timeout))
+        self._search.begin(self.silent(settings.re_resolve_after), now(), settings.resolve_timeout)
 
     async def end(self) -> None:
         """Take out of the container what was put there, but for the device."""
         self._over = True
-        if self._search:
-            self._search.cancel()
+        self._search.end()
         async with self._lock:
             try:
                 await self._means.sandboxes.clear(self.endpoint.sandbox, self._device)
@@ -255,7 +239,8 @@ class Tunnel:
         for texts in (network.tunnel if network else {}, endpoint.tunnel):
             tunnel = tunnel.override(texts)
         if (tunnel.default == "gateway") != bool(endpoint.gateways) and self._plan:
-            raise PluginError("wireguard-default counts at the container's next start")
+            message = "wireguard-default counts at the container's next start"
+            raise PluginError(Code.NEXT_START, message)
         own = tuple(map(ip_interface, endpoint.addresses)) or config.addresses
         file_name = f"{endpoint.configuration}.conf"
         addresses = choose(file_name, own, endpoint.assigned, several=True)
@@ -272,11 +257,11 @@ class Tunnel:
             PluginError: the kernel refuses, or the device is gone.
         """
         if self._over:
-            raise PluginError("the container is going")
+            raise PluginError(Code.NO_DEVICE, "the container is going")
         sandboxes, key = self._means.sandboxes, self.endpoint.sandbox
         done = await sandboxes.apply(key, plan, config, moved or set())
         if done is None:
-            raise PluginError(GONE)
+            raise PluginError(Code.NO_DEVICE, GONE)
         lacking = ""
         try:
             await sandboxes.filter(key, plan)
@@ -284,16 +269,6 @@ class Tunnel:
             lacking = f"neither DNS nor answers past the tunnel are set up: {error}"
         self._tell(Concern.FILTER, lacking)
         return done
-
-    async def _find(self, silent: list[tuple[PeerSection, PeerEndpoint]], bound: float) -> None:
-        trouble = ""
-        for section, endpoint in silent:
-            self._asked[section.public_key] = now()
-            try:
-                await self._move(section, await self._means.peers.find(endpoint, bound))
-            except PluginError as error:
-                trouble = str(error)
-        self._tell(Concern.PEERS, trouble)
 
     async def _move(self, section: PeerSection, address: SocketAddress) -> None:
         change = PeerConfig(section.public_key, endpoint=address)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pyroute2.netlink import NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, genlmsg
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, genlmsg
 from pyroute2.netlink.generic import GenericNetlinkSocket
 
 from wgplugin import wgmsg
 from wgplugin.nlattr import Attribute
+from wgplugin.nlrequest import request
 from wgplugin.wireguard import Device, DeviceConfig
 
 
@@ -40,21 +41,23 @@ class WireGuardSocket:
     def set(self, ifname: str, config: DeviceConfig) -> None:
         """Change a device."""
         for attributes in wgmsg.set_device(ifname, config):
-            self._request(wgmsg.SET_DEVICE, attributes, NLM_F_ACK)
+            request(self._socket, _message(wgmsg.SET_DEVICE, attributes), self._socket.prid)
 
     def get(self, ifname: str) -> Device:
         """Return a device with all of its peers."""
         name = (wgmsg.DEVICE_IFNAME, ifname.encode() + b"\0")
-        messages = self._request(wgmsg.GET_DEVICE, [name], NLM_F_DUMP)
+        messages = self._socket.nlm_request(
+            _message(wgmsg.GET_DEVICE, [name]), self._socket.prid, NLM_F_REQUEST | NLM_F_DUMP
+        )
         return wgmsg.device(
             [(int(attribute[0]), attribute[1]) for attribute in message["attrs"]]
             for message in messages
         )
 
-    def _request(self, command: int, attributes: list[Attribute], flags: int) -> list[genlmsg]:
-        message = _DeviceMessage()
-        message["cmd"] = command
-        message["version"] = wgmsg.VERSION
-        message["attrs"] = [(str(kind), value) for kind, value in attributes]
-        flags |= NLM_F_REQUEST
-        return list(self._socket.nlm_request(message, msg_type=self._socket.prid, msg_flags=flags))
+
+def _message(command: int, attributes: list[Attribute]) -> _DeviceMessage:
+    message = _DeviceMessage()
+    message["cmd"] = command
+    message["version"] = wgmsg.VERSION
+    message["attrs"] = [(str(kind), value) for kind, value in attributes]
+    return message

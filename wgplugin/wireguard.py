@@ -196,13 +196,11 @@ class Backend(Protocol):
     Every method raises BackendError, worded for the user, when it can't do its work.
     """
 
-    async def create(self, ifname: str, mtu: int) -> None:
-        """Make a device, down and without peers; one left over under that name is replaced."""
+    async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
+        """Make and configure a device, which is down; one left over under that name is replaced.
 
-    async def configure(self, ifname: str, config: DeviceConfig) -> None:
-        """Change a device; a listen port that is taken shows here, not in the container.
-
-        A port that is given back within a few seconds is waited for.
+        A listen port that is taken shows here, not in the container; one that is given back within
+        a few seconds is waited for. Where this fails, a device may be left.
         """
 
     async def delete(self, ifname: str) -> None:

@@ -1,0 +1,28 @@
+"""Requests that have one answer, by the netlink sockets of pyroute2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST
+
+ANSWER_SIZE = 1 << 16
+
+
+def request(connection: Any, message: Any, kind: int, flags: int = NLM_F_ACK) -> Any:
+    """Send a message to the kernel and return its answer.
+
+    The kernel answers before send(2) returns, so there is nothing to wait for; pyroute2's own
+    requests wait by an event loop, which takes longer than the kernel.
+
+    Raises:
+        NetlinkError: the kernel refuses.
+    """
+    message["header"]["type"] = kind
+    message["header"]["flags"] = NLM_F_REQUEST | flags
+    message.encode()
+    connection.send(message.data)
+    (answer,) = connection.marshal.parse(connection.recv(ANSWER_SIZE))
+    if error := answer["header"]["error"]:
+        raise error
+    return answer

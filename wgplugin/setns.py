@@ -1,0 +1,50 @@
+"""Entering a network namespace, and whether those of containers can be: setns(2)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+_CLONE_NEWNET = 0x40000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def trouble(folder: Path) -> str:
+    """Return why containers' namespaces can't be entered, or nothing if they can.
+
+    ``folder`` is where the host's /run/docker should be mounted, so that what is mounted there
+    later is seen here, too.
+    """
+    try:
+        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    except OSError as error:
+        return f"what is mounted can't be seen: {error}"
+    found = [mount for mount in mounts if mount[4] == str(folder)]
+    if not found:
+        return f"the host's /run/docker isn't mounted at {folder}"
+    if not any(option.startswith("master:") for option in found[-1][6:]):
+        return "the host's / isn't shared (try: mount --make-rshared /, then restart the plugin)"
+    with ThreadPoolExecutor(1) as worker:
+        try:
+            worker.submit(enter, Path("/proc/self/ns/net")).result()
+        except OSError as error:
+            return f"no namespace can be entered, which takes CAP_SYS_ADMIN: {error.strerror}"
+    return ""
+
+
+def enter(path: Path) -> None:
+    """Put this thread into the network namespace of a file.
+
+    Raises:
+        OSError: it can't be; EINVAL if the file is none of a namespace.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _libc.setns(descriptor, _CLONE_NEWNET):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)
