@@ -75,7 +75,7 @@ def take_yaml(text: str) -> None:
     """Take a compose file, or the plugin's settings."""
     content = yaml.safe_load(text)
     if set(content) & SETTINGS:
-        settings_file.parse(text.encode(), settings_file.NAME)
+        settings_file.parse(text.encode(), "block")
     else:
         assert set(content) <= {"services", "networks", "volumes"}
 
