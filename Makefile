@@ -33,7 +33,7 @@ build = mkdir -p build; if $(DOCKER_ANSWERS); then plugin/build.sh $(1); \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check fuzz test-host soak rootfs plugin install uninstall release lock clean docker tools
+.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check fuzz test-host soak rootfs plugin install uninstall release lint-workflows lock clean docker tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -106,6 +106,9 @@ release: docker ## push both editions, for ARCHES, to REPOSITORY as VERSION
 	@plugin/releasable.sh '$(VERSION)' '$(REPOSITORY)'
 	@$(MAKE) --no-print-directory --silent $(ARCHES:%=build/rootfs-%.tar)
 	@plugin/release.sh '$(VERSION)' '$(REPOSITORY)' $(ARCHES)
+
+lint-workflows: ## actionlint for .github/workflows (needs Go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 lock: ## renew requirements.lock and requirements-dev.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
