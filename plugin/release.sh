@@ -16,7 +16,8 @@ push() {
 	plugin/create.sh "$repository:$1" "$2" "build/rootfs-$3.tar" >/dev/null
 	made=$repository:$1
 	docker plugin push "$made" >&2
-	echo "$1 $(digest)"
+	digest=$(digest)
+	echo "$1 ${digest:?has no digest that Docker tells}"
 	docker plugin rm "$made" >/dev/null
 	made=
 }

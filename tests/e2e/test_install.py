@@ -58,6 +58,13 @@ def test_second_install_of_a_build_changes_nothing_and_says_so(
     assert plugin_id() == first
 
 
+def test_both_editions_of_a_build_can_be_there_at_once(sources: Sources, config_dir: Path) -> None:
+    run(*install(sources, config_dir))
+    live = PLUGIN.replace("latest", "live")
+    run(*sources.make("plugin", PLUGIN=live, EDITION="live"))
+    docker("plugin", "rm", live)
+
+
 def test_install_enables_what_was_left_disabled(sources: Sources, config_dir: Path) -> None:
     run(*install(sources, config_dir))
     docker("plugin", "disable", PLUGIN)
