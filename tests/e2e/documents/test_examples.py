@@ -124,8 +124,8 @@ def test_example_does_what_its_page_promises(
     name: str, reader: Reader, two_files: None, lan: tuple[str, ...]
 ) -> None:
     folder = EXAMPLES / name
-    page = (folder / "README.md").read_text()
-    *before, last = [block for block in blocks(name, page) if block.language == RUN]
+    page, text = f"examples/{name}/README.md", (folder / "README.md").read_text()
+    *before, last = [block for block in blocks(page, text) if block.language == RUN]
     reader.do(*before, start=folder)
     project = Project(folder)
     CHECKS[name](project)
