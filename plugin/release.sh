@@ -11,9 +11,9 @@ shift 2
 made=
 trap '[ -z "$made" ] || docker plugin rm "$made" >/dev/null' EXIT
 
-# push TAG EDITION ARCH
+# push TAG EDITION ARCH; what has several tags is the same to the byte, and is signed once.
 push() {
-	plugin/create.sh "$repository:$1" "$2" "build/rootfs-$3.tar" >/dev/null
+	plugin/create.sh "$repository:$1" "$2" "build/rootfs-$3.tar" "$2" >/dev/null
 	made=$repository:$1
 	docker plugin push "$made" >&2
 	digest=$(digest)

@@ -33,7 +33,7 @@ def copy_sources(folder: Path, version: str = __version__, arch: str = "") -> So
     (folder / "build").mkdir()
     archive = folder / f"build/rootfs{arch and f'-{arch}'}.tar"
     shutil.copyfile(CHECKOUT / "build/rootfs.tar", archive)
-    # Docker 20.10 refuses two plugins whose files are all the same.
-    (folder / "mark").write_text(str(folder))
-    run("tar", "--append", "--file", str(archive), "--directory", str(folder), "./mark")
+    # Docker refuses two plugins whose files are all the same.
+    (folder / "copy").write_text(str(folder))
+    run("tar", "--append", "--file", str(archive), "--directory", str(folder), "./copy")
     return Sources(folder, version)

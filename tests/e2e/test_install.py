@@ -58,11 +58,14 @@ def test_second_install_of_a_build_changes_nothing_and_says_so(
     assert plugin_id() == first
 
 
-def test_both_editions_of_a_build_can_be_there_at_once(sources: Sources, config_dir: Path) -> None:
+@pytest.mark.parametrize("edition", ["base", "live"])
+def test_a_build_can_be_there_by_two_names_at_once(
+    sources: Sources, config_dir: Path, edition: str
+) -> None:
     run(*install(sources, config_dir))
-    live = PLUGIN.replace("latest", "live")
-    run(*sources.make("plugin", PLUGIN=live, EDITION="live"))
-    docker("plugin", "rm", live)
+    other = PLUGIN.replace("latest", "other")
+    run(*sources.make("plugin", PLUGIN=other, EDITION=edition))
+    docker("plugin", "rm", other)
 
 
 def test_install_enables_what_was_left_disabled(sources: Sources, config_dir: Path) -> None:
