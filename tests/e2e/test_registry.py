@@ -79,12 +79,13 @@ def test_installed_live_release_works_inside_containers(
         assert "10.8.41.3" in box.run("ip", "address", "show", "wg0")
 
 
-def test_install_without_the_folder_leaves_a_plugin_that_can_be_set_and_enabled(
-    release: Release, removed: None, config_dir: Path, tmp_path: Path
+def test_install_without_the_folder_leaves_a_plugin_that_can_be_enabled_once_it_is_there(
+    release: Release, removed: None, tmp_path: Path
 ) -> None:
-    command = install(release.reference("latest"), tmp_path / "missing")
-    assert "missing" in refused(*command)
+    missing = tmp_path / "missing"
+    command = install(release.reference("latest"), missing)
+    assert str(missing) in refused(*command)
     assert inspect("{{.Enabled}}") == "false"
-    assert "already exists" in refused(*command)
-    docker("plugin", "set", PLUGIN, f"config.source={config_dir}")
+    assert f"{PLUGIN} already exists" in refused(*command)
+    missing.mkdir()
     docker("plugin", "enable", PLUGIN)
