@@ -6,12 +6,13 @@ CONFIG_DIR ?= /etc/wireguard
 LOG_LEVEL ?= info
 BASE ?= debian:trixie-slim
 INSTALL ?=
-export INSTALL BASE
+VERSION ?=
+REPOSITORY ?=
+ARCHES ?= amd64 arm64
+export INSTALL BASE PLUGIN EDITION CONFIG_DIR LOG_LEVEL
 
-# The same root file system with more or fewer privileges; see README.md, "Which edition?".
-CONFIG := $(if $(filter live,$(EDITION)),config.live.json,config.json)
-
-SOURCES := $(wildcard plugin/* wgplugin/*.py) requirements.lock
+SOURCES := $(addprefix plugin/,Dockerfile build.sh exercise.py rootfs.py) $(wildcard wgplugin/*.py) \
+	requirements.lock
 VENV := .venv/.up-to-date
 PYTHON := .venv/bin/python
 LAB := python3 -m tests.lab
@@ -26,13 +27,17 @@ install = if [ "$(INSTALL)" = yes ]; then apt-get update -qq && apt-get install 
 	else echo "missing: apt-get install $(1), or run again with INSTALL=yes"; exit 1; fi
 need = command -v $(1) >/dev/null || { $(call install,$(2)); }
 
+# build OUTPUT.tar [ARCH]
+build = mkdir -p build; if $(DOCKER_ANSWERS); then plugin/build.sh $(1); \
+	else echo "no Docker answers here: building in the lab"; $(LAB) build -- plugin/build.sh $(1); fi
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check fuzz test-host soak rootfs plugin install uninstall lock clean docker tools
+.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check fuzz test-host soak rootfs plugin install uninstall release lint-workflows lock clean docker tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
-		printf '  make %-10s %s\n' "$$target" "$$text"; done
+		printf '  make %-14s %s\n' "$$target" "$$text"; done
 	@printf '\n  EDITION=%s PLUGIN=%s CONFIG_DIR=%s LOG_LEVEL=%s\n' '$(EDITION)' '$(PLUGIN)' \
 		'$(CONFIG_DIR)' '$(LOG_LEVEL)'
 	@printf '  INSTALL=yes lets demo and test install the packages they miss (apt-get, as root)\n'
@@ -80,28 +85,30 @@ soak: tools rootfs $(VENV) ## the long tests: a storm of containers, thousands o
 rootfs: build/rootfs.tar ## the plugin's root file system: build/rootfs.tar
 
 build/rootfs.tar: $(SOURCES)
-	@mkdir -p build
-	@if $(DOCKER_ANSWERS); then plugin/build.sh $@; \
-		else echo "no Docker answers here: building in the lab"; \
-		$(LAB) build -- plugin/build.sh $@; fi
+	@$(call build,$@)
+
+# For machines of one kind: amd64 or arm64.
+build/rootfs-%.tar: $(SOURCES)
+	@$(call build,$@ $*)
 
 plugin: rootfs docker ## make the plugin PLUGIN from the root file system (docker plugin create)
-	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir "$$folder/rootfs" \
-		&& tar -C "$$folder/rootfs" -xf build/rootfs.tar \
-		&& cp plugin/$(CONFIG) "$$folder/config.json" && docker plugin create $(PLUGIN) "$$folder"
+	@plugin/create.sh '$(PLUGIN)' '$(EDITION)' build/rootfs.tar
 
-install: docker ## make PLUGIN and enable it, with the configurations of CONFIG_DIR
-	@test -d '$(CONFIG_DIR)' || { echo "make install: there is no folder $(CONFIG_DIR);" \
-		"make it (mkdir -m 700 $(CONFIG_DIR)), or name another: CONFIG_DIR=…"; exit 1; }
-	@! docker plugin inspect $(PLUGIN) >/dev/null 2>&1 || { echo "make install: $(PLUGIN) is" \
-		"there already; make uninstall first, or name another: PLUGIN=…"; exit 1; }
-	@$(MAKE) --no-print-directory plugin
-	docker plugin set $(PLUGIN) config.source='$(CONFIG_DIR)' LOG_LEVEL=$(LOG_LEVEL)
-	docker plugin enable $(PLUGIN)
+install: ## install PLUGIN and enable it, with the configurations of CONFIG_DIR
+	@plugin/needs.sh docker wireguard config_dir
+	@$(MAKE) --no-print-directory --silent rootfs
+	@plugin/install.sh build/rootfs.tar
 
 uninstall: docker ## disable PLUGIN and remove it; its networks must be removed before
-	docker plugin disable $(PLUGIN)
-	docker plugin rm $(PLUGIN)
+	@plugin/uninstall.sh
+
+release: docker ## push both editions, for ARCHES, to REPOSITORY as VERSION
+	@plugin/releasable.sh '$(VERSION)' '$(REPOSITORY)'
+	@$(MAKE) --no-print-directory --silent $(ARCHES:%=build/rootfs-%.tar)
+	@plugin/release.sh '$(VERSION)' '$(REPOSITORY)' $(ARCHES)
+
+lint-workflows: ## actionlint for .github/workflows (needs Go)
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 lock: ## renew requirements.lock and requirements-dev.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
@@ -117,8 +124,7 @@ tools:
 	@$(call need,ip,iproute2)
 
 docker:
-	@$(DOCKER_ANSWERS) || { echo "No Docker daemon answers: is it running, and may you use it?"; \
-		exit 1; }
+	@plugin/needs.sh docker
 
 $(VENV): requirements-dev.lock
 	@python3 -c 'import ensurepip' 2>/dev/null || { $(call install,python3-venv); }

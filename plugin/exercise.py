@@ -25,9 +25,11 @@ from importlib import import_module
 from ipaddress import ip_interface
 from pathlib import Path
 
+import anyio
 import msgspec
 import yaml  # type: ignore[import-untyped]
 from pyroute2.netlink.exceptions import NetlinkError
+from starlette.concurrency import run_in_threadpool
 
 import wgplugin
 from wgplugin import inside, moments, plan
@@ -81,6 +83,7 @@ CALLS: tuple[tuple[str, object, str], ...] = (
 def main(folder: Path) -> None:
     """Do everything, and write the list."""
     use_libraries()
+    asyncio.run(use_event_loop())
     asyncio.run(look_inside())
     stay_outside()
     fail()
@@ -106,6 +109,12 @@ def use_libraries() -> None:
     value = {"a": [1, 2.5, None, "b"]}
     expect(yaml.safe_load(yaml.safe_dump(value)) == value, "no YAML")
     expect(msgspec.json.decode(msgspec.json.encode(value)) == value, "no JSON")
+
+
+async def use_event_loop() -> None:
+    """Use threads and tasks as the web framework does."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run_in_threadpool, len, "")
 
 
 async def look_inside() -> None:

@@ -88,9 +88,8 @@ class TLSVersion:
 class SSLSocket(SSLContext):
     """Can't be made either."""
 '''
-# What libraries import and the plugin has no use for: children, namespaces of their own, mocks,
+# What libraries import and the plugin has no use for: processes, namespaces of their own, mocks,
 # logging's own files, traffic control.
-CHILDREN = "DEVNULL = PIPE = STDOUT = None\n"
 PROCESSES = "Pipe = Process = Queue = None\n"
 NAMESPACES = "class ChildProcess:\n    pass\n\n\nclass ChildProcessReturnValue:\n    pass\n"
 LIBRARIES = "def find_library(name):\n    return None\n"
@@ -109,7 +108,6 @@ REPLACED = {
     STDLIB / "ctypes/util.py": LIBRARIES,
     STDLIB / "logging/config.py": "",
     STDLIB / "multiprocessing/__init__.py": PROCESSES,
-    STDLIB / "subprocess.py": CHILDREN,
     STDLIB / "unittest/__init__.py": "",
     STDLIB / "unittest/mock.py": MOCKS,
     SITE / "pyroute2/netlink/rtnl/tcmsg/__init__.py": TRAFFIC_CONTROL,
@@ -119,6 +117,8 @@ REPLACED = {
     # Would import its command line and its process manager, too.
     SITE / "uvicorn/__init__.py": "from uvicorn.config import Config\n",
 }
+# These read their own source to see what they export.
+AS_SOURCE = (SITE / "anyio/__init__.py", SITE / "anyio/abc/__init__.py")
 
 
 def main(full: Path, rootfs: Path) -> None:
@@ -187,7 +187,7 @@ def run(root: Path, *arguments: str) -> None:
 def add_module(full: Path, rootfs: Path, path: Path) -> None:
     """Add a module: as bytecode, or stripped of symbols if it is a shared library."""
     target = rootfs / path
-    if path.suffix != ".py":
+    if path.suffix != ".py" or path in AS_SOURCE:
         copy(full / path, target)
     else:
         py_compile.compile(

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
 
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.wireguard import DeviceConfig, Place
 
@@ -52,7 +53,7 @@ class MemoryBackend:
 
     async def _obey(self, method: str) -> None:
         if method in self.failing:
-            raise BackendError(f"{method} fails")
+            raise BackendError(Code.KERNEL_REFUSES, f"{method} fails")
         if method in self.hanging:
             await asyncio.Event().wait()
         await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from wgplugin import plan
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.plan import Item, Plan, Route
 from wgplugin.routes import Network
@@ -94,7 +95,7 @@ class MemorySandboxes:
     async def _obey(self, method: str) -> None:
         await asyncio.sleep(0)
         if method in self.failing:
-            raise BackendError(f"{method} fails")
+            raise BackendError(Code.NOT_SET_UP, f"{method} fails")
 
 
 def changed(device: Device, change: DeviceConfig) -> Device:

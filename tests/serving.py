@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-
-from wgplugin.app import Application
+from starlette.applications import Starlette
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -52,7 +51,7 @@ class Client:
 
 
 @contextmanager
-def serving(app: Application, path: Path) -> Iterator[Client]:
+def serving(app: Starlette, path: Path) -> Iterator[Client]:
     """Serve an application on a unix socket, in a thread, for as long as the block lasts."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))

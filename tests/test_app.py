@@ -220,7 +220,8 @@ def test_request_that_breaks_off_does_nothing_and_is_said(
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(client.path))
         connection.sendall(head.encode() + body[:-5])
-    assert said.get(timeout=30) == "NetworkDriver.CreateNetwork refused: the request breaks off"
+    line = said.get(timeout=30)
+    assert line == "NetworkDriver.CreateNetwork refused: the request breaks off [WG501]"
     status, answer = client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
     assert status == 500
     assert "doesn't know this network" in answer["Err"]

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "wgplugin"
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
 
 INPUT_AND_OUTPUT = {"asyncio", "os", "pathlib", "socket", "subprocess", "logging", "threading"}
-HTTP = {"uvicorn", "httptools"}
+HTTP = {"starlette", "uvicorn", "httptools"}
 NETLINK = {"pyroute2"}
 
 # For the host's namespace, and for those of containers.
@@ -17,8 +17,10 @@ KERNEL = ["inside", "links", "netlink", "nlrequest", "sandbox", "wgsocket"]
 
 PURE = (
     "addresses",
+    "codes",
     "config",
     "dns",
+    "errors",
     "health",
     "hints",
     "metrics",

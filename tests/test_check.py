@@ -42,13 +42,20 @@ AllowedIPs = 10.0.0.0/33
 Endpoint = vpn.example.net
 """
 FIVE_FAULTS = [
-    (2, 14, "PrivateKey: this key has 40 characters, not 44", "it was cut short: copy it again"),
-    (3, 1, "unknown key 'Adress'", "did you mean Address?"),
-    (4, 7, "MTU: 'big' isn't a number from 68 on", "1420 suits most networks"),
-    (7, 23, "AllowedIPs: the prefix of '10.0.0.0/33' isn't a number from 0 to 32", ""),
+    (
+        2,
+        14,
+        "WG217",
+        "PrivateKey: this key has 40 characters, not 44",
+        "it was cut short: copy it again",
+    ),
+    (3, 1, "WG211", "unknown key 'Adress'", "did you mean Address?"),
+    (4, 7, "WG218", "MTU: 'big' isn't a number from 68 on", "1420 suits most networks"),
+    (7, 23, "WG219", "AllowedIPs: the prefix of '10.0.0.0/33' isn't a number from 0 to 32", ""),
     (
         8,
         12,
+        "WG220",
         "Endpoint: 'vpn.example.net' has no port",
         "write HOST:PORT, as in vpn.example.net:51820",
     ),
@@ -182,8 +189,8 @@ def test_five_mistakes_are_all_told_as_docker_would_tell_them(
     assert check.run([str(file)], as_json=False) == 1
     out, err = capsys.readouterr()
     expected = [
-        f"{file}:{line}:{column}: {message}{'; ' if hint else ''}{hint}"
-        for line, column, message, hint in FIVE_FAULTS
+        f"{file}:{line}:{column}: {message}{'; ' if hint else ''}{hint} [{code}]"
+        for line, column, code, message, hint in FIVE_FAULTS
     ]
     assert (out, err.splitlines()) == ("", expected)
     with pytest.raises(ConfigError) as caught:
@@ -198,7 +205,7 @@ def test_five_mistakes_are_told_to_programs(
     file.write_text(FIVE_MISTAKES)
     assert check.run([str(file)], as_json=True) == 1
     out, err = capsys.readouterr()
-    names = ("line", "column", "message", "hint")
+    names = ("line", "column", "code", "message", "hint")
     assert (json.loads(out), err) == (
         {
             "files": [
@@ -270,7 +277,8 @@ def test_settings_are_checked_and_told(tmp_path: Path, capsys: pytest.CaptureFix
         out, err = capsys.readouterr()
         assert re.search(r"resolve-timeout +3\n", out)
         assert re.search(r"home +dns require; sink on; bypass none; default tunnel\n", out)
-        assert err == f"{file}: warning: there is no hume.conf beside it for the settings of hume\n"
+        said = "there is no hume.conf beside it for the settings of hume [WG309]"
+        assert err == f"{file}: warning: {said}\n"
 
 
 def test_broken_settings_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -358,4 +366,4 @@ def test_command_line_checks_and_returns_the_status(tmp_path: Path) -> None:
 def test_check_imports_nothing_that_only_a_server_needs() -> None:
     script = "import sys, wgplugin.check; print(*sys.modules)"
     modules = run("-c", script).stdout.split()
-    assert not {"uvicorn", "asyncio", "pyroute2"} & {*modules}
+    assert not {"uvicorn", "starlette", "asyncio", "pyroute2"} & {*modules}

@@ -296,7 +296,7 @@ MISTAKES: list[tuple[str, list[str]]] = [
     ("Frobnicatethisthingnow = 5", ["3:1 unknown key; neither"]),
     ("Addr ess = 10.0.0.1", ["3:1 Address must be written without spaces"]),
     ("[ Interface ]\nAddress = 10.0.0.1\nMTU = 1420", ["4:1 wg-quick finds Address only below"]),
-    ("[Peers]", ["3:1 this [Peer] has", "3:1 unknown section 'Peers'; did you mean [Peer]?"]),
+    ("[Peers]", ["3:1 unknown section 'Peers'; did you mean [Peer]?", "3:1 this [Peer] has"]),
     ("[Interface] x", ["3:1 this must be [Interface], alone in its line"]),
     ("[Interface", ["3:1 this must be [Interface], alone in its line"]),
     ("[Foo]\nBar = 1", ["3:1 unknown section 'Foo'; there are only [Interface] and [Peer]"]),
@@ -449,13 +449,13 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_their_order() -> None:
     )
     assert str(refused(text)).splitlines() == [
         "x.conf:2:14: PrivateKey: this key has 43 characters, not 44; "
-        "it was cut short: copy it again",
-        "x.conf:3:1: unknown key 'Adress'; did you mean Address?",
-        "x.conf:4:1: this isn't a comment; comments begin with '#'",
-        "x.conf:5:1: this [Peer] has no PublicKey",
-        "x.conf:6:23: AllowedIPs: the prefix of '10.0.0.0/33' isn't a number from 0 to 32",
+        "it was cut short: copy it again [WG217]",
+        "x.conf:3:1: unknown key 'Adress'; did you mean Address? [WG211]",
+        "x.conf:4:1: this isn't a comment; comments begin with '#' [WG213]",
+        "x.conf:5:1: this [Peer] has no PublicKey [WG216]",
+        "x.conf:6:23: AllowedIPs: the prefix of '10.0.0.0/33' isn't a number from 0 to 32 [WG219]",
         "x.conf:7:12: Endpoint: 'vpn.example' has no port; "
-        "write HOST:PORT, as in vpn.example.net:51820",
+        "write HOST:PORT, as in vpn.example.net:51820 [WG220]",
     ]
 
 

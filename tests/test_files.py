@@ -59,4 +59,4 @@ def test_file_that_becomes_a_fifo_this_moment_stops_nobody(
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     reader.join(30)
-    assert said == ["isn't a file"]
+    assert said == ["isn't a file [WG204]"]

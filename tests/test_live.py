@@ -15,6 +15,7 @@ import pytest
 from tests.memory_backend import MemoryBackend
 from tests.memory_sandboxes import NO_DEVICE, MemorySandboxes, Namespace
 from wgplugin import protocol
+from wgplugin.codes import Code
 from wgplugin.config import PeerEndpoint
 from wgplugin.driver import Driver
 from wgplugin.errors import PluginError
@@ -49,7 +50,7 @@ class Names(Resolver):
         try:
             return SocketAddress(ip_address(host), int(endpoint.port))
         except ValueError:
-            raise PluginError(f"{host} can't be resolved") from None
+            raise PluginError(Code.NOT_RESOLVED, f"{host} can't be resolved") from None
 
 
 class Host:
@@ -361,7 +362,7 @@ def test_edit_with_errors_changes_nothing_and_is_told_once(
         with told(caplog, "refused: net.conf:"):
             await settle(tunnel)
             await settle(tunnel)
-        assert "did you mean AllowedIPs" in tunnel.status().error
+        assert tunnel.status().error.endswith("did you mean AllowedIPs? [WG211]")
         assert host.peer == before
         host.put(text)
         await settle(tunnel)
@@ -485,6 +486,7 @@ def test_what_cannot_be_set_up_is_told_and_the_rest_is_there(host: Host) -> None
         host.sandboxes.failing.add("filter")
         tunnel = await host.start_container()
         assert "neither DNS nor answers" in tunnel.status().error
+        assert tunnel.status().error.endswith(" [WG409]")
         assert host.routes() == {"10.0.0.0/8"}
         host.sandboxes.failing.clear()
         host.write("10.1.0.0/16")
@@ -499,7 +501,7 @@ def test_device_that_is_gone_is_told_once(host: Host, caplog: pytest.LogCaptureF
         tunnel = await host.start_container()
         await tunnel.look()
         host.inside.device = None
-        with told(caplog, "gone from the container"):
+        with told(caplog, "gone from the container [WG411]"):
             await tunnel.look()
             await tunnel.look()
         assert (tunnel.status().interface, tunnel.status().health) == ("", Health.NEVER)

@@ -87,6 +87,14 @@ def test_broken_settings_are_said_and_do_no_harm(tmp_path: Path) -> None:
     assert "RESOLVE_TIMEOUT: 'soon' isn't a number of seconds" in output
 
 
+def test_live_edition_that_cannot_enter_containers_says_so(tmp_path: Path) -> None:
+    with plugin(tmp_path, EDITION="live") as process:
+        assert process.stdout
+        line = process.stdout.readline()
+    assert "this is the live edition, but works as the base edition does" in line
+    assert line.endswith(" [WG407]\n")
+
+
 def test_state_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "networks").touch()
     with plugin(tmp_path) as process:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.memory_backend import MemoryBackend
+from wgplugin.codes import Code
 from wgplugin.config import PeerEndpoint, PeerSection
 from wgplugin.errors import PluginError
 from wgplugin.peers import Peers
@@ -33,7 +34,7 @@ class SlowResolver(Resolver):
     async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
         await self.answer.wait()
         if self.error:
-            raise PluginError(self.error)
+            raise PluginError(Code.NOT_RESOLVED, self.error)
         return ADDRESS
 
 
@@ -95,7 +96,7 @@ def test_peer_that_is_not_found_is_told(tmp_path: Path) -> None:
         looking.resolver.error = "vpn.test can't be resolved"
         looking.search.begin(SOUGHT, 0.0, 1.0)
         await looking.end()
-        assert looking.told == ["vpn.test can't be resolved"]
+        assert looking.told == [f"vpn.test can't be resolved [{Code.NOT_RESOLVED}]"]
         assert not looking.moved
 
     asyncio.run(scenario())

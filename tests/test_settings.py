@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import networks
 from tests.test_driver import Host
+from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault, PluginError
 from wgplugin.folder import ConfigFolder
 from wgplugin.settings import MAX_FILE_SIZE, PLUGIN, TUNNEL, Settings, TunnelSettings
@@ -132,9 +133,9 @@ def test_example_is_the_settings_that_are_built_in_and_some_of_two_configuration
     assert found.tunnel("office") == tunnel(sink=False)
 
 
-def test_settings_that_the_readme_shows_are_settings() -> None:
-    readme = (EXAMPLE.parent / "README.md").read_text()
-    (shown,) = re.findall(r"```yaml\n(log-level:.*?)```", readme, re.DOTALL)
+def test_settings_that_the_documents_show_are_settings() -> None:
+    page = (EXAMPLE.parent / "docs" / "configuration.md").read_text()
+    (shown,) = re.findall(r"```yaml\n(log-level:.*?)```", page, re.DOTALL)
     assert accepted(shown).tunnel("mynet-1") == tunnel(dns="require", bypass=BYPASS[:1])
 
 
@@ -294,7 +295,8 @@ def test_whatever_is_in_the_file_it_is_settings_or_faults(data: bytes) -> None:
     try:
         accepted(data)
     except ConfigError as error:
-        faults = error.faults or (Fault(0, 0, "no fault"),)
+        faults = error.faults
+        assert faults
     characters = len(data.decode(errors="replace")) + 1
     for fault in faults:
         assert 1 <= fault.line <= characters
@@ -356,7 +358,7 @@ def test_resolve_timeout_follows_the_file(host: Host, monkeypatch: pytest.Monkey
 
     async def resolve(endpoint: object, bound: float) -> None:
         bounds.append(bound)
-        raise PluginError("not resolved")
+        raise PluginError(Code.NOT_RESOLVED, "not resolved")
 
     monkeypatch.setattr(host.driver._peers._resolver, "resolve", resolve)
     host.write("home", peers="[Peer]\nPublicKey = " + KEY + "\nEndpoint = vpn.example:1\n")

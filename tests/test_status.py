@@ -7,11 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from tests.memory_backend import MemoryBackend
 from tests.serving import UnixConnection, serving
 from wgplugin import metrics, monitor, status
-from wgplugin.app import Application, Event, Receive, Send, create_app
+from wgplugin.app import create_app
 from wgplugin.driver import Driver
 from wgplugin.folder import ConfigFolder
 from wgplugin.resolver import Resolver
@@ -103,12 +106,12 @@ def test_metrics_have_each_tunnel_and_each_peer() -> None:
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Application:
+def app(tmp_path: Path) -> Starlette:
     store = Store(tmp_path / "state")
     return create_app(Driver(ConfigFolder(tmp_path), store, MemoryBackend(), Resolver()))
 
 
-def test_plugin_answers_programs_and_prometheus(app: Application, tmp_path: Path) -> None:
+def test_plugin_answers_programs_and_prometheus(app: Starlette, tmp_path: Path) -> None:
     with serving(app, tmp_path / "sock") as client:
         _, answer = get(client.path, "/status")
         assert json.loads(answer)["edition"] == "base"
@@ -118,7 +121,7 @@ def test_plugin_answers_programs_and_prometheus(app: Application, tmp_path: Path
 
 
 def test_people_see_the_plugin_on_a_socket(
-    app: Application, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    app: Starlette, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(app, tmp_path / "sock") as client:
         assert monitor.run(client.path, watch=False, as_json=False) == 0
@@ -145,10 +148,10 @@ def test_nobody_there_is_told_with_what_to_do(
 def test_another_program_on_the_socket_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def other(scope: Event, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 404})
-        await send({"type": "http.response.body"})
+    async def refuse(request: object) -> Response:
+        return Response(status_code=404)
 
+    other = Starlette(routes=[Route("/status", refuse)])
     with serving(other, tmp_path / "sock") as client:
         assert monitor.run(client.path, watch=False, as_json=False) == 1
     assert "no such plugin" in capsys.readouterr().err

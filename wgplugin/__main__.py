@@ -7,9 +7,10 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from wgplugin import __version__
+from wgplugin.codes import Code
 from wgplugin.start import SOCKET, listen
 
 if TYPE_CHECKING:
@@ -24,9 +25,14 @@ DOCKER_RUN = Path("/mnt/docker")
 """Where the live edition has the host's /run/docker."""
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(f"{message} [{Code.COMMAND_LINE}]")
+
+
 def main(listener: int | None = None) -> int:
     """Run the command line; return the exit status. ``listener`` is a descriptor, if given."""
-    parser = argparse.ArgumentParser(prog="wgplugin", description=__doc__)
+    parser = _Parser(prog="wgplugin", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     serve_parser = commands.add_parser("serve", help="serve Docker's network driver protocol")
@@ -84,7 +90,11 @@ def serve(listener: int, arguments: argparse.Namespace) -> int:
     log.setLevel(own.log_level.upper())
     why_not = trouble(DOCKER_RUN)
     if why_not and os.environ.get("EDITION") == "live":
-        log.error("this is the live edition, but works as the base edition does: %s", why_not)
+        log.error(
+            "this is the live edition, but works as the base edition does: %s [%s]",
+            why_not,
+            Code.NOT_LIVE,
+        )
     needed = privileges.NEEDED if why_not else (*privileges.NEEDED, privileges.CAP_SYS_ADMIN)
     try:
         privileges.drop(needed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_interface, ip_network
 
+from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.options import ADDRESS
 from wgplugin.routes import Interface
@@ -36,8 +37,10 @@ def check_subnets(
         held = any(address.ip in net for address in addresses for net in nets)
         if nets and addresses and not held:
             raise PluginError(
+                Code.OUTSIDE_SUBNET,
                 f"{file_name} has the Address {addresses[0]}, which isn't in the network's subnet "
-                f"{', '.join(map(str, nets))}; {NULL_IPAM}, or with --subnet {addresses[0].network}"
+                f"{', '.join(map(str, nets))}; {NULL_IPAM}, or with "
+                f"--subnet {addresses[0].network}",
             )
 
 
@@ -63,16 +66,18 @@ def choose(
         if family and theirs.ip not in family:
             option = "--ip" if theirs.version == 4 else "--ip6"
             raise PluginError(
+                Code.OTHER_ADDRESS,
                 f"Docker assigned {theirs.ip}, and {file_name} has the Address {family[0]}; "
-                f"start the container with {option} {family[0]}, or {NULL_IPAM}"
+                f"start the container with {option} {family[0]}, or {NULL_IPAM}",
             )
     taken = {address.ip for address in docker}
     chosen = (*docker, *(address for address in own if address.ip not in taken))
     if not chosen:
         raise PluginError(
+            Code.NO_ADDRESS,
             f"the container has no address: add an Address to {file_name}, or give one with "
             f"--network name=NETWORK,driver-opt={ADDRESS}=ADDRESS, or create the network without "
-            "--ipam-driver null"
+            "--ipam-driver null",
         )
     return chosen
 
@@ -87,6 +92,7 @@ def check_count(file_name: str, own: Sequence[Interface]) -> None:
         count = sum(address.version == version for address in own)
         if count > 1:
             raise PluginError(
+                Code.TOO_MANY_ADDRESSES,
                 f"{file_name} has {count} IPv{version} addresses, and Docker sets one; "
-                "leave one of them, or use the live edition"
+                "leave one of them, or use the live edition",
             )

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
 from wgplugin import protocol, status
+from wgplugin.codes import Code
 from wgplugin.driver import Driver
 from wgplugin.errors import PluginError, RequestError
 
@@ -18,11 +24,6 @@ log = logging.getLogger(__name__)
 DEADLINE = 25.0
 MAX_BODY = 1024 * 1024
 
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
-Application = Callable[[Event, Receive, Send], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -30,18 +31,6 @@ class Call:
 
     request: type[Any]
     serve: Callable[[Any], Awaitable[protocol.Message]]
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP response."""
-
-    code: int
-    body: bytes
-    media_type: str
-
-
-NOT_FOUND = Response(404, b"there is no such call\n", "text/plain")
 
 
 def calls(driver: Driver) -> dict[str, Call]:
@@ -76,67 +65,64 @@ def calls(driver: Driver) -> dict[str, Call]:
     }
 
 
-def create_app(driver: Driver) -> Application:
+def create_app(driver: Driver) -> Starlette:
     """Return the application; whatever goes wrong in a call is answered as ``{"Err": …}``."""
 
-    async def show(_: Receive) -> Response:
-        return Response(200, status.encode(await driver.status()), "application/json")
+    async def show(request: Request) -> Response:
+        return Response(status.encode(await driver.status()), media_type="application/json")
 
-    async def measure(_: Receive) -> Response:
+    async def measure(request: Request) -> Response:
         # Few ask, so its library isn't loaded before one does.
         from wgplugin import metrics
 
-        return Response(200, metrics.encode(await driver.status()), metrics.CONTENT_TYPE)
+        return Response(metrics.encode(await driver.status()), media_type=metrics.CONTENT_TYPE)
 
-    endpoints = {("POST", path): _endpoint(path, call) for path, call in calls(driver).items()}
-    endpoints |= {("GET", "/status"): show, ("GET", "/metrics"): measure}
-
-    async def app(scope: Event, receive: Receive, send: Send) -> None:
-        endpoint = endpoints.get((scope["method"], scope["path"]))
-        response = await endpoint(receive) if endpoint else NOT_FOUND
-        headers = [
-            (b"content-type", response.media_type.encode()),
-            (b"content-length", b"%d" % len(response.body)),
+    return Starlette(
+        routes=[
+            *(
+                Route(path, _endpoint(path, call), methods=["POST"])
+                for path, call in calls(driver).items()
+            ),
+            Route("/status", show, methods=["GET"]),
+            Route("/metrics", measure, methods=["GET"]),
         ]
-        await send({"type": "http.response.start", "status": response.code, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-
-    return app
+    )
 
 
-def _endpoint(path: str, call: Call) -> Callable[[Receive], Awaitable[Response]]:
+def _endpoint(path: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
     name = path.rpartition("/")[2]
 
-    async def endpoint(receive: Receive) -> Response:
+    async def endpoint(request: Request) -> Response:
         try:
             async with asyncio.timeout(DEADLINE):
-                body = await _body(receive)
+                body = await _body(request)
                 log.debug("%s %s", name, body.decode(errors="replace"))
                 return _response(200, await call.serve(_message(body, call.request)))
         except RequestError as error:
-            return _refusal(400, name, str(error))
+            return _refusal(400, name, error)
         except PluginError as error:
-            return _refusal(500, name, str(error))
+            return _refusal(500, name, error)
         except TimeoutError:
-            return _refusal(500, name, f"not done within {DEADLINE:g} s; try again")
+            message = f"not done within {DEADLINE:g} s; try again"
+            return _refusal(500, name, PluginError(Code.TOO_LATE, message))
         except Exception:
             log.exception("%s failed unexpectedly", name)
-            return _refusal(500, name, "the plugin failed; its log (in Docker's) says where")
+            message = "the plugin failed; its log (in Docker's) says where"
+            return _refusal(500, name, PluginError(Code.FAILED, message))
 
     return endpoint
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(request: Request) -> bytes:
     body = bytearray()
-    more = True
-    while more:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            raise RequestError("the request breaks off")
-        body += event["body"]
-        if len(body) > MAX_BODY:
-            raise RequestError(f"the request is larger than {MAX_BODY} bytes")
-        more = event["more_body"]
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY:
+                message = f"the request is larger than {MAX_BODY} bytes"
+                raise RequestError(Code.BAD_REQUEST, message)
+    except ClientDisconnect:
+        raise RequestError(Code.BAD_REQUEST, "the request breaks off") from None
     return bytes(body)
 
 
@@ -144,10 +130,10 @@ def _message(body: bytes, kind: type[protocol.Message]) -> protocol.Message:
     return protocol.Empty() if kind is protocol.Empty else protocol.decode(body, kind)
 
 
-def _refusal(code: int, name: str, text: str) -> Response:
-    log.warning("%s refused: %s", name, text)
-    return _response(code, protocol.ErrorResponse(err=text))
+def _refusal(http_status: int, name: str, error: PluginError) -> Response:
+    log.warning("%s refused: %s", name, error)
+    return _response(http_status, protocol.ErrorResponse(err=str(error)))
 
 
-def _response(code: int, message: protocol.Message) -> Response:
-    return Response(code, protocol.encode(message), protocol.CONTENT_TYPE)
+def _response(http_status: int, message: protocol.Message) -> Response:
+    return Response(protocol.encode(message), http_status, media_type=protocol.CONTENT_TYPE)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from wgplugin import config, settings_file
+from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault, FileError, PluginError
 from wgplugin.files import read_file
 from wgplugin.report import Report, container_text, report, settings_text
@@ -85,7 +86,8 @@ def check_configuration(path: Path, settings: Settings) -> Result:
     warnings = parsed.warnings
     if path.suffix != ".conf" or not CONFIGURATION_NAME.fullmatch(path.stem):
         hint = "rename it to NAME.conf, with up to 64 letters, digits and _ = + . -"
-        warnings = (Fault(0, 0, "no network can be given this file's name", hint), *warnings)
+        message = "no network can be given this file's name"
+        warnings = (Fault.of_file(Code.FILE_NAME, message, hint), *warnings)
     return replace(fine, warnings=warnings, container=container)
 
 
@@ -99,7 +101,10 @@ def check_settings(path: Path) -> Result:
     except PluginError as error:
         return _failed(fine, error)
     missing = [
-        Fault(0, 0, f"there is no {name}.conf beside it for the settings of {name}")
+        Fault.of_file(
+            Code.NO_FILE_FOR_SETTINGS,
+            f"there is no {name}.conf beside it for the settings of {name}",
+        )
         for name in settings.configurations
         if not _exists(path.with_name(f"{name}.conf"))
     ]
@@ -117,18 +122,17 @@ def _read(path: Path, max_size: int) -> bytes:
     try:
         return read_file(path, max_size)
     except FileNotFoundError:
-        raise ConfigError(_shown(path), message="no such file") from None
+        fault = Fault.of_file(Code.NO_SUCH_FILE, "no such file")
     except FileError as error:
-        raise ConfigError(_shown(path), message=str(error)) from None
+        fault = Fault.of_file(error.code, error.message)
+    raise ConfigError(_shown(path), [fault])
 
 
 def _failed(fine: Result, error: PluginError) -> Result:
     if not isinstance(error, ConfigError):
-        return replace(fine, status=ERRORS, errors=(Fault(0, 0, str(error)),))
-    if error.faults:
-        return replace(fine, status=ERRORS, errors=error.faults)
-    message = str(error).removeprefix(f"{fine.file}: ")
-    return replace(fine, status=UNREADABLE, errors=(Fault(0, 0, message),))
+        return replace(fine, status=ERRORS, errors=(Fault.of_file(error.code, error.message),))
+    unreadable = not error.faults[0].line
+    return replace(fine, status=UNREADABLE if unreadable else ERRORS, errors=error.faults)
 
 
 def _shown(path: Path) -> str:
@@ -139,8 +143,7 @@ def _shown(path: Path) -> str:
 def _print(result: Result) -> None:
     for kind, faults in (("", result.errors), ("warning: ", result.warnings)):
         for fault in faults:
-            place = f"{fault.line}:{fault.column}:" if fault.line else ""
-            print(f"{result.file}:{place} {kind}{fault}", file=sys.stderr)
+            print(fault.within(result.file, kind), file=sys.stderr)
     if result.container:
         print(f"{result.file}\n{container_text(result.container)}")
     if result.settings:
@@ -153,8 +156,8 @@ def document(results: Iterable[Result]) -> dict[str, Any]:
     ``{"files": [{"file", "status", "errors", "warnings", "container", "settings"}, …]}``:
 
     - ``status``: "fine", "errors" or "unreadable";
-    - ``errors``, ``warnings``: ``{"line", "column", "message", "hint"}``, where line and column
-      count from 1, or are null for the file as a whole, and the hint may be empty;
+    - ``errors``, ``warnings``: ``{"line", "column", "code", "message", "hint"}``, where line and
+      column count from 1, or are null for the file as a whole, and the hint may be empty;
     - ``container``: the fields of `report.Report`, or null: for a file of settings, and for one
       that has errors;
     - ``settings``: ``{"log-level", "resolve-timeout", "re-resolve-after", "defaults",
@@ -181,6 +184,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
     return {
         "line": fault.line or None,
         "column": fault.column or None,
+        "code": fault.code,
         "message": fault.message,
         "hint": fault.hint,
     }

@@ -28,6 +28,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from wgplugin import hints
+from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault
 from wgplugin.hints import SPACE, fold, lower, remove_space
 from wgplugin.sections import (
@@ -40,6 +41,7 @@ from wgplugin.sections import (
     Peer,
     Place,
     Section,
+    Warned,
     merge,
 )
 from wgplugin.values import BadValueError, PeerEndpoint, commas
@@ -109,18 +111,20 @@ def parse(data: bytes, path: str) -> InterfaceConfig:
         config = reader.finish()
         if config is not None:
             return config
-    raise ConfigError(path, (fault,) if fault else tuple(reader.faults))
+    raise ConfigError(path, (fault,) if fault else reader.faults)
 
 
 def _unreadable(data: bytes) -> Fault | None:
     """Tell why a file is no text that has lines, if so."""
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.count(0) * 3 > len(data)
     if utf16:
-        return Fault(1, 1, "this file is in UTF-16 or isn't text", "save it as UTF-8")
+        message = "this file is in UTF-16 or isn't text"
+        return Fault(1, 1, Code.NOT_TEXT, message, "save it as UTF-8")
     if b"\r" in data.strip() and b"\n" not in data:
-        return Fault(1, 1, "this file has CR alone at its line ends", "save it with LF or CR LF")
+        message = "this file has CR alone at its line ends"
+        return Fault(1, 1, Code.NOT_TEXT, message, "save it with LF or CR LF")
     if not data.strip():
-        return Fault(1, 1, "this file is empty")
+        return Fault(1, 1, Code.EMPTY_FILE, "this file is empty")
     return None
 
 
@@ -170,7 +174,8 @@ class _Reader:
         code, cut = line.code, line.text.partition("#")[0].partition("\0")[2]
         start = len(code) - len(code.lstrip(SPACE))
         if cut.strip(SPACE):
-            self._warn(line.place(len(code)), "what follows a NUL in its line is ignored")
+            message = "what follows a NUL in its line is ignored"
+            self._warn(line.place(len(code)), Warned(Code.IGNORED, message))
         if start == len(code):
             return
         if code[start] == "[":
@@ -226,7 +231,7 @@ class _Reader:
                 where = offset + bad.offset
                 index = line.find(start, where) if compact else start + where
                 hint = hints.about_value(line.code[start:], spec.split is commas) or bad.hint
-                self._fault(line.place(index), f"{spec.name}: {bad.message}", hint)
+                self._fault(line.place(index), bad.code, f"{spec.name}: {bad.message}", hint)
             else:
                 if warning:
                     self._warn(place, warning)
@@ -246,7 +251,7 @@ class _Reader:
         if guess.once in self.told:
             self.repeated += 1
             return
-        self._fault(place, guess.message, guess.hint)
+        self._fault(place, guess.code, guess.message, guess.hint)
         if guess.once:
             self.told.add(guess.once)
 
@@ -257,12 +262,12 @@ class _Reader:
         elif name == "PublicKey" and self.peers:
             self.peers[-1].key_tried = True
 
-    def _fault(self, place: Place, message: str, hint: str = "") -> None:
-        self.faults.append(Fault(*place, message, hint))
+    def _fault(self, place: Place, code: Code, message: str, hint: str = "") -> None:
+        self.faults.append(Fault(*place, code, message, hint))
 
-    def _warn(self, place: Place, message: str) -> None:
+    def _warn(self, place: Place, warned: Warned) -> None:
         """Add a warning; the same one isn't said twice."""
-        self.warnings.setdefault(message, Fault(*place, message))
+        self.warnings.setdefault(warned.message, Fault(*place, *warned))
 
     def finish(self) -> InterfaceConfig | None:
         """Return what the whole file says, or None if it has faults."""
@@ -274,7 +279,8 @@ class _Reader:
         peers = tuple(_peer_section(*peer) for peer in merge(self.peers, self._warn))
         has_ipv6 = any(address.version == 6 for address in interface.addresses)
         if has_ipv6 and interface.mtu is not None and interface.mtu < IPV6_MIN_MTU:
-            self._warn(interface.mtu_place, f"IPv6 doesn't work with an MTU below {IPV6_MIN_MTU}")
+            message = f"IPv6 doesn't work with an MTU below {IPV6_MIN_MTU}"
+            self._warn(interface.mtu_place, Warned(Code.SMALL_MTU, message))
         return InterfaceConfig(
             private_key=interface.private_key,
             listen_port=interface.listen_port,
@@ -291,13 +297,14 @@ class _Reader:
     def _check_keys(self) -> None:
         interface = self.interface
         if not interface.key_tried:
-            self._fault(interface.place, "this file has no PrivateKey in an [Interface]")
+            message = "this file has no PrivateKey in an [Interface]"
+            self._fault(interface.place, Code.MISSING_KEY, message)
         if interface.private_key is not None and not any(interface.private_key.raw):
-            message = "PrivateKey: zeros are no key"
-            self._fault(interface.private_key_place, message, "make one with 'wg genkey'")
+            place, hint = interface.private_key_place, "make one with 'wg genkey'"
+            self._fault(place, Code.BAD_KEY, "PrivateKey: zeros are no key", hint)
         missing = (peer for peer in self.peers if not peer.key_tried)
         for peer in islice(missing, MAX_FAULTS - len(self.faults)):
-            self._fault(peer.place, "this [Peer] has no PublicKey")
+            self._fault(peer.place, Code.MISSING_KEY, "this [Peer] has no PublicKey")
 
 
 def _peer_section(peer: Peer, key: Key, allowed_ips: tuple[AllowedIP, ...]) -> PeerSection:

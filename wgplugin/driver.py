@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wgplugin import dns, moments, protocol
 from wgplugin.addresses import check_subnets, choose
+from wgplugin.codes import Code
 from wgplugin.config import InterfaceConfig
 from wgplugin.endpoints import Endpoints, device_name
 from wgplugin.errors import BackendError, PluginError
@@ -101,8 +102,9 @@ class Driver:
             log.error(
                 "there are %d networks, but the configuration folder is empty: no container can "
                 "start; after an upgrade of the plugin its folder must be set again: "
-                "docker plugin set PLUGIN config.source=DIR",
+                "docker plugin set PLUGIN config.source=DIR [%s]",
                 networks,
+                Code.EMPTY_FOLDER,
             )
         return await self._endpoints.reconcile()
 
@@ -171,7 +173,8 @@ class Driver:
             options = endpoint_options(request.options)
             interface = request.interface or protocol.EndpointInterface()
             if interface.mac_address:
-                raise PluginError("a WireGuard device has no MAC address; leave out --mac-address")
+                message = "a WireGuard device has no MAC address; leave out --mac-address"
+                raise PluginError(Code.MAC_ADDRESS, message)
             name = self._network(request.network_id).configuration
             files = await self._read(name, again=True)
             config = files.config
@@ -211,7 +214,8 @@ class Driver:
         async with self._endpoints.lock(request.endpoint_id), AsyncExitStack() as undo:
             endpoint = self._endpoints.get(request.endpoint_id)
             if endpoint is None:
-                raise PluginError("the container's endpoint is unknown; start the container again")
+                message = "the container's endpoint is unknown; start the container again"
+                raise PluginError(Code.UNKNOWN_ENDPOINT, message)
             name = endpoint.configuration
             files = await self._read(name)
             config = files.config
@@ -227,7 +231,7 @@ class Driver:
                 undo.push_async_callback(self._delete_failed, ifname)
                 await self._backend.create(ifname, mtu, device_config(config, addresses))
             except BackendError as error:
-                raise BackendError(f"{name}.conf: {error}") from None
+                raise BackendError(error.code, f"{name}.conf: {error.message}") from None
             routes = endpoint.routes
             if self.live:
                 endpoint = await self._endpoints.enter(endpoint, request.sandbox_key)
@@ -279,9 +283,10 @@ class Driver:
         network = self._networks.get(network_id)
         if network is None:
             raise PluginError(
+                Code.UNKNOWN_NETWORK,
                 "the plugin doesn't know this network, which an earlier installation of it made; "
                 "make the network anew: docker network rm NETWORK, then docker network create "
-                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK"
+                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK",
             )
         return network
 
@@ -307,6 +312,6 @@ def _check_dns(
 ) -> None:
     advice = dns.advice(f"{name}.conf", config.dns, options)
     if advice and tunnel.dns == "require":
-        raise PluginError(advice)
+        raise PluginError(Code.DNS_NOT_ASKED, advice)
     if advice and tunnel.dns == "warn":
-        log.warning("%s", advice)
+        log.warning("%s [%s]", advice, Code.DNS_NOT_ASKED)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.moments import Moment
 from wgplugin.records import Endpoint
@@ -69,8 +70,9 @@ class Endpoints:
         while (holder := self._store.holder(name)) and holder.id != endpoint.id:
             if not await self._is_stale(holder):
                 raise PluginError(
+                    Code.IN_USE,
                     f"configuration {name} is in use by endpoint {holder.id:.12} of network "
-                    f"{holder.network_id:.12}; WireGuard serves one container with one key"
+                    f"{holder.network_id:.12}; WireGuard serves one container with one key",
                 )
             await self._drop(holder)
         await self._store.endpoints.put(endpoint)

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from wgplugin.codes import Code
 from wgplugin.errors import FileError
 
 PIECE = 16 * 1024
@@ -22,20 +23,20 @@ def read_file(path: Path, max_size: int) -> bytes:
         # To open a device may do something, so that is asked before; a FIFO put there in between
         # would block for ever without O_NONBLOCK.
         if not stat.S_ISREG(path.stat().st_mode):
-            raise FileError("isn't a file")
+            raise FileError(Code.NOT_A_FILE, "isn't a file")
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileError("isn't a file")
+                raise FileError(Code.NOT_A_FILE, "isn't a file")
             data = _read(descriptor, max_size + 1)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise FileError(f"can't be read: {error.strerror}") from None
+        raise FileError(Code.UNREADABLE, f"can't be read: {error.strerror}") from None
     if len(data) > max_size:
-        raise FileError(f"is larger than {max_size} bytes")
+        raise FileError(Code.TOO_LARGE, f"is larger than {max_size} bytes")
     return data
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wgplugin import config
+from wgplugin.codes import Code
 from wgplugin.config import InterfaceConfig
-from wgplugin.errors import ConfigError, FileError
+from wgplugin.errors import ConfigError, Fault, FileError
 from wgplugin.files import read_file
 from wgplugin.settings import FILE_NAME, MAX_FILE_SIZE, Settings
 
@@ -119,7 +120,7 @@ class ConfigFolder:
         try:
             return self._read(f"{name}.conf", config.MAX_SIZE)
         except FileNotFoundError:
-            raise ConfigError(f"{name}.conf", message=self._missing()) from None
+            raise ConfigError(f"{name}.conf", [self._missing()]) from None
 
     def _settings(self) -> bytes:
         """Return the content of wgplugin.yaml; one that isn't there is as good as an empty one."""
@@ -131,20 +132,23 @@ class ConfigFolder:
     def _read(self, file_name: str, max_size: int) -> bytes:
         path = self._path / file_name
         if path.is_symlink() and not _resolved(path).is_relative_to(_resolved(self._path)):
-            raise ConfigError(file_name, message="is a link that leads out of the folder")
+            fault = Fault.of_file(Code.LINK_OUT, "is a link that leads out of the folder")
+            raise ConfigError(file_name, [fault])
         try:
             return read_file(path, max_size)
         except FileError as error:
-            raise ConfigError(file_name, message=str(error)) from None
+            raise ConfigError(file_name, [Fault.of_file(error.code, error.message)]) from None
 
-    def _missing(self) -> str:
+    def _missing(self) -> Fault:
         names = self.names()
         if not names:
-            return (
+            return Fault.of_file(
+                Code.EMPTY_FOLDER,
                 "no such file, as the configuration folder is empty; set another folder with "
-                "docker plugin set PLUGIN config.source=DIR"
+                "docker plugin set PLUGIN config.source=DIR",
             )
-        return f"no such file in the configuration folder, which has: {', '.join(names[:20])}"
+        message = f"no such file in the configuration folder, which has: {', '.join(names[:20])}"
+        return Fault.of_file(Code.NO_SUCH_FILE, message)
 
 
 def _or_error(read: Callable[..., bytes], *args: str) -> bytes:

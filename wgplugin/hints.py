@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from wgplugin.codes import Code
+
 SPACE = " \t\n\v\f\r"
 """What wg(8) takes for white space (ctype.h); Python's own idea of it is wider."""
 
@@ -71,6 +73,7 @@ class Guess(NamedTuple):
     What has the same ``once`` need be said of a file only once.
     """
 
+    code: Code
     message: str
     hint: str = ""
     meant: str = ""
@@ -117,11 +120,14 @@ def unknown_section(code: str) -> Guess:
     owner = _FOREIGN_SECTIONS.get(fold(name))
     meant = _closest(name, ("Interface", "Peer"))
     if owner:
-        return Guess(f"[{remove_space(name)}] is a section of {owner.name}", owner.hint)
+        message = f"[{remove_space(name)}] is a section of {owner.name}"
+        return Guess(Code.OTHER_PROGRAM, message, owner.hint)
     if fold(name) == meant.lower():
-        return Guess(f"this must be [{meant}], alone in its line", about_value(rest), meant)
+        message = f"this must be [{meant}], alone in its line"
+        return Guess(Code.UNKNOWN_SECTION, message, about_value(rest), meant)
     hint = f"did you mean [{meant}]?" if meant else "there are only [Interface] and [Peer]"
-    return Guess(f"unknown section{_shown_name(name.strip(SPACE))}", hint, meant)
+    message = f"unknown section{_shown_name(name.strip(SPACE))}"
+    return Guess(Code.UNKNOWN_SECTION, message, hint, meant)
 
 
 def unknown_line(code: str, section: str, section_of: Mapping[str, str]) -> Guess:
@@ -132,40 +138,55 @@ def unknown_line(code: str, section: str, section_of: Mapping[str, str]) -> Gues
     raw_name, equals, _ = code.partition("=")
     name, names = fold(raw_name), {each.lower(): each for each in section_of}
     if code.startswith((";", "//")):
-        return Guess("this isn't a comment", "comments begin with '#'")
+        return Guess(Code.MALFORMED_LINE, "this isn't a comment", "comments begin with '#'")
     if owner := _FOREIGN_KEYS.get(name):
         message = f"{remove_space(raw_name)} is a key of {owner.name}"
-        return Guess(message, owner.hint, once=owner.name)
+        return Guess(Code.OTHER_PROGRAM, message, owner.hint, once=owner.name)
     if name in names:
         return _misplaced(names[name], code, section, section_of[names[name]])
     if meant := _without_equals(code, names):
-        return Guess(f"the '=' after {meant} is missing", f"write {meant} = …", meant)
+        return _equals_missing(meant)
     if not section:
-        return Guess("this comes before any section", "begin with [Interface]", once="section")
+        return _before_any_section()
     if _KEY_ALONE.fullmatch(remove_space(code)):
-        return Guess("a key stands here without its name", "write PrivateKey or PublicKey before")
+        hint = "write PrivateKey or PublicKey before"
+        return Guess(Code.MALFORMED_LINE, "a key stands here without its name", hint)
     meant = _closest(raw_name, tuple(section_of))
     hint = f"did you mean {meant}?" if meant else "neither wg nor wg-quick knows it"
     if not equals:
-        return Guess("this line has no '='", hint if meant else "comments begin with '#'", meant)
-    return Guess(f"unknown key{_shown_name(raw_name.strip(SPACE))}", hint, meant)
+        hint = hint if meant else "comments begin with '#'"
+        return Guess(Code.MALFORMED_LINE, "this line has no '='", hint, meant)
+    message = f"unknown key{_shown_name(raw_name.strip(SPACE))}"
+    return Guess(Code.UNKNOWN_KEY, message, hint, meant)
 
 
 def _misplaced(name: str, code: str, section: str, home: str) -> Guess:
     """Tell about a known key that isn't read where and as it stands."""
     raw_name, equals, value = code.partition("=")
     if not equals:
-        return Guess(f"the '=' after {name} is missing", f"write {name} = …", name)
+        return _equals_missing(name)
     if not section:
-        return Guess("this comes before any section", "begin with [Interface]", name, "section")
+        return _before_any_section(name)
     if home != section:
-        return Guess(f"{name} belongs in [{home}]", "", name)
+        return Guess(Code.MISPLACED_KEY, f"{name} belongs in [{home}]", "", name)
     if fold(raw_name) != lower(raw_name.strip(SPACE)):
-        return Guess(f"{name} must be written without spaces", "", name)
+        return Guess(Code.SPACES_IN_NAME, f"{name} must be written without spaces", "", name)
     if remove_space(value):
+        message = f"wg-quick finds {name} only below '[Interface]'"
         hint = "remove the spaces inside the section's name"
-        return Guess(f"wg-quick finds {name} only below '[Interface]'", hint, name, "quick")
-    return Guess(f"{name} has no value", "leave the line out if it isn't needed", name)
+        return Guess(Code.SPACES_IN_NAME, message, hint, name, "quick")
+    hint = "leave the line out if it isn't needed"
+    return Guess(Code.MALFORMED_LINE, f"{name} has no value", hint, name)
+
+
+def _equals_missing(name: str) -> Guess:
+    message = f"the '=' after {name} is missing"
+    return Guess(Code.MALFORMED_LINE, message, f"write {name} = …", name)
+
+
+def _before_any_section(name: str = "") -> Guess:
+    message, hint = "this comes before any section", "begin with [Interface]"
+    return Guess(Code.MISPLACED_KEY, message, hint, name, "section")
 
 
 def _without_equals(code: str, names: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from pyroute2.netlink import NETLINK_NETFILTER
 
 from wgplugin import filters, nft, plan
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.links import ROUTE_LOCALNET, Link, Links
 from wgplugin.plan import Changes, Plan, Route
@@ -90,7 +91,8 @@ def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> 
             links.change(todo, link.index)
             done += [f"{item} added" for item in todo.add]
             done += [f"{item} removed" for item in todo.delete]
-    raise BackendError(f"the container's network doesn't stay as it is set: {', '.join(done)}")
+    message = f"the container's network doesn't stay as it is set: {', '.join(done)}"
+    raise BackendError(Code.NOT_SET_UP, message)
 
 
 def put_filter(wanted: Plan) -> None:
@@ -103,7 +105,8 @@ def put_filter(wanted: Plan) -> None:
     try:
         _send(nft.replace_table(wanted.device, filters.chains(wanted)))
     except OSError as error:
-        raise BackendError(f"the kernel's nftables can't do it: {error.strerror}") from None
+        message = f"the kernel's nftables can't do it: {error.strerror}"
+        raise BackendError(Code.NO_NFTABLES, message) from None
 
 
 def clear(device: str) -> None:

@@ -12,6 +12,7 @@ import itertools
 import logging
 from collections.abc import Iterable
 
+from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.folder import Files
 from wgplugin.records import Endpoint
@@ -110,7 +111,7 @@ class Live:
                 await tunnel.look()
                 tunnel.search(self._settings)
         except Exception:
-            log.exception("%s: failed unexpectedly", tunnel)
+            log.exception("%s: failed unexpectedly [%s]", tunnel, Code.FAILED)
 
     def _begin(self, tunnel: Tunnel) -> None:
         if before := self._work.get(tunnel.endpoint.id):

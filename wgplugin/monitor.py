@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from wgplugin import status
+from wgplugin.codes import Code
 from wgplugin.status import Status
 
 SOCKETS = Path("/run/docker/plugins")
@@ -67,7 +68,7 @@ def _answers(paths: Iterable[Path]) -> Iterable[Status]:
         try:
             yield status.decode(ask(path))
         except (OSError, ValueError) as error:
-            print(f"{path}: {error}", file=sys.stderr)
+            print(f"{path}: {error} [{Code.NO_ANSWER}]", file=sys.stderr)
 
 
 def _text(answer: Status, as_json: bool) -> str:
@@ -77,5 +78,5 @@ def _text(answer: Status, as_json: bool) -> str:
 def _nobody(given: Path | None) -> int:
     where = given or f"{SOCKETS}/*/wireguard.sock"
     hint = "is the plugin enabled, and are you root?"
-    print(f"no plugin answers at {where}; {hint}", file=sys.stderr)
+    print(f"no plugin answers at {where}; {hint} [{Code.NO_ANSWER}]", file=sys.stderr)
     return SILENT

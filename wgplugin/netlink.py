@@ -26,6 +26,7 @@ from pyroute2.netlink.rtnl import (
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.nlrequest import request
 from wgplugin.plan import MAIN_TABLE
@@ -46,9 +47,15 @@ ANY_PORT = 9
 T = TypeVar("T")
 
 ADVICE = {
-    errno.EOPNOTSUPP: "this host's kernel has no WireGuard; it needs Linux 5.6 or newer with the "
-    "wireguard module (try: modprobe wireguard)",
-    errno.EPERM: "the plugin isn't allowed to manage devices; it needs CAP_NET_ADMIN",
+    errno.EOPNOTSUPP: (
+        Code.NO_WIREGUARD,
+        "this host's kernel has no WireGuard; it needs Linux 5.6 or newer with the "
+        "wireguard module (try: modprobe wireguard)",
+    ),
+    errno.EPERM: (
+        Code.NOT_PERMITTED,
+        "the plugin isn't allowed to manage devices; it needs CAP_NET_ADMIN",
+    ),
 }
 
 
@@ -94,8 +101,9 @@ class KernelBackend:
                 return
             await asyncio.sleep(PORT_PAUSE)
         raise BackendError(
+            Code.PORT_IN_USE,
             f"ListenPort {port} is in use on this host (see: ss -lunp sport = :{port}); "
-            "choose another or leave it out"
+            "choose another or leave it out",
         )
 
     @cached_property
@@ -161,7 +169,8 @@ class KernelBackend:
         for _ in range(2):
             found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
         if len(found) in NAMESPACES_IN_32_KIB:
-            raise BackendError("there are more network namespaces than the kernel tells of")
+            message = "there are more network namespaces than the kernel tells of"
+            raise BackendError(Code.TOO_MANY_NAMESPACES, message)
         return [message.get_attr("NETNSA_NSID") for message in found]
 
     def _wireguard_devices(self, namespace: int | None = None) -> list[tuple[str, str]]:
@@ -214,7 +223,8 @@ def _errors(trouble: str) -> Iterator[None]:
     try:
         yield
     except NetlinkError as error:
-        reason = ADVICE.get(error.code) or f"{os.strerror(error.code)} ({error.args[-1]})"
-        raise BackendError(f"{trouble}: {reason}") from None
+        refusal = (Code.KERNEL_REFUSES, f"{os.strerror(error.code)} ({error.args[-1]})")
+        code, reason = ADVICE.get(error.code, refusal)
+        raise BackendError(code, f"{trouble}: {reason}") from None
     except OSError as error:
-        raise BackendError(f"{trouble}: {error}") from None
+        raise BackendError(Code.KERNEL_REFUSES, f"{trouble}: {error}") from None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.protocol import GENERIC_OPTIONS
 from wgplugin.routes import Interface
@@ -48,21 +49,24 @@ def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
     """
     given = (options or {}).get(GENERIC_OPTIONS) or {}
     if not isinstance(given, Mapping):
-        raise PluginError("the network's options aren't a table")
+        raise PluginError(Code.BAD_REQUEST, "the network's options aren't a table")
     _refuse_unknown(given, NETWORK_OPTIONS)
     name = given.get(CONFIGURATION)
     if not name:
         raise PluginError(
+            Code.NO_CONFIGURATION,
             f"the network needs a configuration: --opt {CONFIGURATION}=NAME, "
-            "for NAME.conf in the configuration folder"
+            "for NAME.conf in the configuration folder",
         )
     if not isinstance(name, str) or not CONFIGURATION_NAME.fullmatch(name):
         raise PluginError(
+            Code.CONFIGURATION_NAME,
             f"{CONFIGURATION} is the name of a file in the configuration folder, not a path: "
-            "up to 64 letters, digits and _ = + . -"
+            "up to 64 letters, digits and _ = + . -",
         )
     if name.endswith(".conf"):
-        raise PluginError(f"{CONFIGURATION} is a name without .conf: {name.removesuffix('.conf')}")
+        message = f"{CONFIGURATION} is a name without .conf: {name.removesuffix('.conf')}"
+        raise PluginError(Code.CONFIGURATION_NAME, message)
     return NetworkOptions(configuration=name, tunnel=_tunnel(given))
 
 
@@ -84,7 +88,8 @@ def _addresses(value: object) -> tuple[Interface, ...]:
         return tuple(interface_address(text.strip()) for text in str(value).split(","))
     except BadValueError:
         raise PluginError(
-            f"{ADDRESS} is an IPv4 and an IPv6 address, or one of them: 10.0.0.2/32,fd00::2/128"
+            Code.CONTAINER_ADDRESS,
+            f"{ADDRESS} is an IPv4 and an IPv6 address, or one of them: 10.0.0.2/32,fd00::2/128",
         ) from None
 
 
@@ -97,4 +102,5 @@ def _tunnel(given: Mapping[str, Any]) -> dict[str, str]:
 def _refuse_unknown(given: Iterable[str], known: tuple[str, ...]) -> None:
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise PluginError(f"unknown option {', '.join(unknown)}; there are: {', '.join(known)}")
+        message = f"unknown option {', '.join(unknown)}; there are: {', '.join(known)}"
+        raise PluginError(Code.UNKNOWN_OPTION, message)

@@ -53,7 +53,7 @@ class Peers:
         found = {}
         for endpoint, address in zip(endpoints, addresses, strict=True):
             if isinstance(address, PluginError):
-                log.warning("%s; trying again", address)
+                log.warning("%s; trying again [%s]", address.message, address.code)
             elif isinstance(address, BaseException):
                 raise address
             else:
@@ -84,7 +84,8 @@ class Peers:
         except PluginError as error:
             if last is None:
                 raise
-            log.warning("%s; taking its last known address, %s", error, last)
+            taken = f"{error.message}; taking its last known address, {last}"
+            log.warning("%s [%s]", taken, error.code)
             return await self._resolver.resolve(replace(endpoint, host=last), bound)
 
     async def _remember(self, network_id: str, found: Mapping[PeerEndpoint, SocketAddress]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from wgplugin.codes import Code
 from wgplugin.errors import RequestError
 
 GENERIC_OPTIONS = "com.docker.network.generic"
@@ -200,11 +201,11 @@ def decode(body: bytes, message: type[M]) -> M:
             defaults".
     """
     if not body:
-        raise RequestError("the request has no body")
+        raise RequestError(Code.BAD_REQUEST, "the request has no body")
     try:
         return msgspec.json.decode(body, type=message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RequestError(f"the request can't be read: {error}") from None
+        raise RequestError(Code.BAD_REQUEST, f"the request can't be read: {error}") from None
 
 
 def encode(message: Message) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.moments import Moment
 from wgplugin.protocol import Id, StaticRoute
@@ -90,12 +91,13 @@ def decode(data: bytes, kind: type[R]) -> R:
         fields = msgspec.json.decode(data, type=dict[str, Any])
         version = msgspec.convert(fields.get("version"), int)
         if version > VERSION:
-            raise NewerVersionError(f"a newer version of the plugin wrote it (layout {version})")
+            message = f"a newer version of the plugin wrote it (layout {version})"
+            raise NewerVersionError(Code.STATE_NEWER, message)
         while version < VERSION:
             fields = {**_FROM[version](fields), "version": version + 1}
             version += 1
         return msgspec.convert(fields, kind)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(str(error)) from None
+        raise RecordError(Code.STATE_DAMAGED, str(error)) from None
     except (KeyError, RecursionError):
-        raise RecordError("it has no layout that is known") from None
+        raise RecordError(Code.STATE_DAMAGED, "it has no layout that is known") from None

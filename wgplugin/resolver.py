@@ -8,6 +8,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
+from wgplugin.codes import Code
 from wgplugin.config import PeerEndpoint
 from wgplugin.errors import PluginError
 from wgplugin.hints import shown
@@ -61,8 +62,9 @@ class Resolver:
         # Keys have no dots; a word without one might be a piece of a key in the wrong place.
         host = endpoint.host if "." in endpoint.host else shown(endpoint.host)
         raise PluginError(
+            Code.NOT_RESOLVED,
             f"the endpoint {host} can't be resolved: {answer}; "
-            "check the name, and the DNS of this host"
+            "check the name, and the DNS of this host",
         )
 
 

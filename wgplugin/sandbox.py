@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from pyroute2.netlink.exceptions import NetlinkError
 
 from wgplugin import inside
+from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.plan import Plan
 from wgplugin.routes import Network
@@ -104,7 +105,8 @@ def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T |
     except OSError as error:
         if error.errno in _GONE:
             return None
-        raise BackendError(f"a container's network namespace can't be entered: {error}") from None
+        message = f"a container's network namespace can't be entered: {error}"
+        raise BackendError(Code.NOT_ENTERED, message) from None
     try:
         return work(*args)
     except inside.GoneError:
@@ -113,6 +115,10 @@ def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T |
         if error.code == errno.ENODEV:
             return None
         reason = f"{os.strerror(error.code)} ({error.args[-1]})"
-        raise BackendError(f"the container's network can't be set up: {reason}") from None
+        raise _not_set_up(reason) from None
     except OSError as error:
-        raise BackendError(f"the container's network can't be set up: {error}") from None
+        raise _not_set_up(str(error)) from None
+
+
+def _not_set_up(reason: str) -> BackendError:
+    return BackendError(Code.NOT_SET_UP, f"the container's network can't be set up: {reason}")

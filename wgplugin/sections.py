@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Generic, NamedTuple, TypeVar
 
 from wgplugin import values
+from wgplugin.codes import Code
 from wgplugin.hints import shown
 from wgplugin.values import AllowedIPChange, PeerEndpoint
 from wgplugin.wireguard import AllowedIP, Key
@@ -26,6 +27,13 @@ class Place(NamedTuple):
 
 
 START = Place(1, 1)
+
+
+class Warned(NamedTuple):
+    """What a user should know of a value that is accepted."""
+
+    code: Code
+    message: str
 
 
 @dataclass(slots=True)
@@ -72,91 +80,99 @@ class Peer:
         return not any(change.sign for change, place in self.allowed_ips if place.line == last_line)
 
 
-def _private_key(interface: Interface, item: str, place: Place) -> str:
+def _private_key(interface: Interface, item: str, place: Place) -> Warned | None:
     interface.private_key = values.key(item)
     interface.private_key_place = place
-    return ""
+    return None
 
 
-def _listen_port(interface: Interface, item: str, place: Place) -> str:
+def _listen_port(interface: Interface, item: str, place: Place) -> Warned | None:
     interface.listen_port = values.listen_port(item)
-    return ""
+    return None
 
 
-def _fwmark(interface: Interface, item: str, place: Place) -> str:
+def _fwmark(interface: Interface, item: str, place: Place) -> Warned | None:
     interface.fwmark = values.fwmark(item)
-    return ""
+    return None
 
 
-def _address(interface: Interface, item: str, place: Place) -> str:
+def _address(interface: Interface, item: str, place: Place) -> Warned | None:
     address = values.interface_address(item)
     repeated = address in interface.addresses
     interface.addresses[address] = None
-    return f"the address {address} is repeated" if repeated else ""
+    return Warned(Code.REPEATED, f"the address {address} is repeated") if repeated else None
 
 
-def _mtu(interface: Interface, item: str, place: Place) -> str:
+def _mtu(interface: Interface, item: str, place: Place) -> Warned | None:
     interface.mtu = values.mtu(item)
     interface.mtu_place = place
-    return ""
+    return None
 
 
-def _dns(interface: Interface, item: str, place: Place) -> str:
+def _dns(interface: Interface, item: str, place: Place) -> Warned | None:
     found = values.dns(item)
     if not isinstance(found, str):
         interface.dns[found] = None
     elif found.startswith("~"):
-        return f"{shown(found)} is ignored: only systemd-resolved has routing domains"
+        message = f"{shown(found)} is ignored: only systemd-resolved has routing domains"
+        return Warned(Code.IGNORED, message)
     else:
         interface.dns_search[found] = None
-    return ""
+    return None
 
 
-def _table(interface: Interface, item: str, place: Place) -> str:
+def _table(interface: Interface, item: str, place: Place) -> Warned | None:
     interface.routes = item.lower() != "off"
     if item.lower() in ("", "auto", "off"):
-        return ""
-    return "Table is ignored: the container's routes are in its main table ('off' makes none)"
+        return None
+    message = "Table is ignored: the container's routes are in its main table ('off' makes none)"
+    return Warned(Code.IGNORED, message)
 
 
-def _save_config(interface: Interface, item: str, place: Place) -> str:
-    return "SaveConfig is ignored: the plugin never writes this file" if values.flag(item) else ""
+def _save_config(interface: Interface, item: str, place: Place) -> Warned | None:
+    message = "SaveConfig is ignored: the plugin never writes this file"
+    return Warned(Code.IGNORED, message) if values.flag(item) else None
 
 
 def _hook(name: str) -> KeySpec[Interface]:
-    def take(interface: Interface, item: str, place: Place) -> str:
-        return f"{name} is ignored: the plugin runs no commands of a file" if item else ""
+    def take(interface: Interface, item: str, place: Place) -> Warned | None:
+        message = f"{name} is ignored: the plugin runs no commands of a file"
+        return Warned(Code.COMMAND_IGNORED, message) if item else None
 
     return KeySpec(name, take)
 
 
-def _public_key(peer: Peer, item: str, place: Place) -> str:
+def _public_key(peer: Peer, item: str, place: Place) -> Warned | None:
     repeated = peer.public_key is not None
     peer.public_key = values.key(item)
-    return "PublicKey is repeated, the last one counts: is a [Peer] missing?" if repeated else ""
+    message = "PublicKey is repeated, the last one counts: is a [Peer] missing?"
+    return Warned(Code.REPEATED, message) if repeated else None
 
 
-def _preshared_key(peer: Peer, item: str, place: Place) -> str:
+def _preshared_key(peer: Peer, item: str, place: Place) -> Warned | None:
     peer.preshared_key = values.key(item)
-    return ""
+    return None
 
 
-def _endpoint(peer: Peer, item: str, place: Place) -> str:
+def _endpoint(peer: Peer, item: str, place: Place) -> Warned | None:
     peer.endpoint = values.endpoint(item)
     host = peer.endpoint.host
-    unclear = ":" in host and not item.startswith("[")
-    return f"{shown(item)} is read as [{host}]:{peer.endpoint.port}" if unclear else ""
+    if ":" not in host or item.startswith("["):
+        return None
+    return Warned(Code.READ_AS, f"{shown(item)} is read as [{host}]:{peer.endpoint.port}")
 
 
-def _persistent_keepalive(peer: Peer, item: str, place: Place) -> str:
+def _persistent_keepalive(peer: Peer, item: str, place: Place) -> Warned | None:
     peer.persistent_keepalive = values.persistent_keepalive(item)
-    return ""
+    return None
 
 
-def _allowed_ips(peer: Peer, item: str, place: Place) -> str:
+def _allowed_ips(peer: Peer, item: str, place: Place) -> Warned | None:
     change = values.allowed_ip(item)
     peer.allowed_ips.append((change, place))
-    return "" if change.exact else f"{shown(item)} is read as {change.range}"
+    if change.exact:
+        return None
+    return Warned(Code.READ_AS, f"{shown(item)} is read as {change.range}")
 
 
 Section = TypeVar("Section", Interface, Peer)
@@ -167,11 +183,11 @@ class KeySpec(Generic[Section]):
     """How a key is read.
 
     ``split`` gives the items of its value and where they start; ``take`` puts one into the section
-    and returns a warning or nothing, or raises `BadValueError`.
+    and returns a warning or None, or raises `BadValueError`.
     """
 
     name: str
-    take: Callable[[Section, str, Place], str]
+    take: Callable[[Section, str, Place], Warned | None]
     split: Callable[[str], Iterator[tuple[int, str]]] = values.whole
 
 
@@ -213,7 +229,7 @@ SECTION_OF = {
 
 
 def merge(
-    peers: list[Peer], warn: Callable[[Place, str], None]
+    peers: list[Peer], warn: Callable[[Place, Warned], None]
 ) -> list[tuple[Peer, Key, tuple[AllowedIP, ...]]]:
     """Give each peer with the ranges that a new device would have for it after all of ``peers``.
 
@@ -228,7 +244,8 @@ def merge(
             continue
         known = merged.setdefault(key, peer)
         if known is not peer:
-            warn(peer.place, f"this is the [Peer] of line {known.place.line} again: they are one")
+            message = f"this is the [Peer] of line {known.place.line} again: they are one"
+            warn(peer.place, Warned(Code.REPEATED, message))
             known.update(peer)
             if peer.replaces_allowed_ips:
                 ranges.clear(key)
@@ -236,7 +253,8 @@ def merge(
             if change.sign == "-":
                 ranges.remove(key, change.range)
             elif ranges.add(key, change.range):
-                warn(place, f"{change.range} moves to this [Peer]: only one can have it")
+                message = f"{change.range} moves to this [Peer]: only one can have it"
+                warn(place, Warned(Code.SHARED_RANGE, message))
     return [(peer, key, ranges.of(key)) for key, peer in merged.items()]
 
 

@@ -9,8 +9,8 @@ from types import FrameType
 
 import uvicorn.config
 import uvicorn.server
+from starlette.applications import Starlette
 
-from wgplugin.app import Application
 from wgplugin.driver import Driver
 from wgplugin.endpoints import SETTLING
 from wgplugin.errors import PluginError
@@ -25,7 +25,7 @@ GRACE = 5
 class Server:
     """Serves a driver, after it has cleared up."""
 
-    def __init__(self, app: Application, driver: Driver) -> None:
+    def __init__(self, app: Starlette, driver: Driver) -> None:
         """Serve ``app``, whose calls go to ``driver``."""
         self._driver = driver
         self._server = _HTTPServer(
@@ -37,7 +37,6 @@ class Server:
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                proxy_headers=False,
                 timeout_keep_alive=KEEP_ALIVE,
                 timeout_graceful_shutdown=GRACE,
             )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
+from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.hints import shown
 from wgplugin.routes import Network
@@ -112,12 +113,13 @@ def _values(
     values = {}
     for name, text in texts.items():
         if name not in readers:
-            raise PluginError(f"unknown setting {shown(title(name))}; {closest(name, readers)}")
+            message = f"unknown setting {shown(title(name))}; {closest(name, readers)}"
+            raise PluginError(Code.UNKNOWN_SETTING, message)
         try:
             values[name.replace("-", "_")] = readers[name](text)
         except BadValueError as bad:
             hint = f"; {bad.hint}" if bad.hint else ""
-            raise PluginError(f"{title(name)}: {bad.message}{hint}") from None
+            raise PluginError(bad.code, f"{title(name)}: {bad.message}{hint}") from None
     return values
 
 
@@ -140,15 +142,16 @@ def _switch(text: str) -> bool:
 def _not_among(text: str, choices: tuple[str, ...]) -> BadValueError:
     allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
     if not text:
-        return BadValueError("the value is missing", f"it is {allowed}")
-    return BadValueError(f"{shown(text)} isn't {allowed}")
+        return BadValueError(Code.BAD_SETTING, "the value is missing", f"it is {allowed}")
+    return BadValueError(Code.BAD_SETTING, f"{shown(text)} isn't {allowed}")
 
 
 def _seconds(most: float) -> Reader:
     def read(text: str) -> float:
         seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
         if not 0 < seconds <= most:
-            raise BadValueError(f"{shown(text)} isn't a number of seconds above 0, up to {most:g}")
+            message = f"{shown(text)} isn't a number of seconds above 0, up to {most:g}"
+            raise BadValueError(Code.BAD_SETTING, message)
         return seconds
 
     return read
@@ -165,12 +168,14 @@ def _prefix(item: str, offset: int) -> Network:
     try:
         change = allowed_ip(text)
     except BadValueError as bad:
-        raise BadValueError(bad.message, bad.hint, offset + bad.offset) from None
+        where = offset + bad.offset
+        raise BadValueError(Code.BAD_BYPASS, bad.message, bad.hint, where) from None
     if change.sign:
-        raise BadValueError(f"a prefix has no '{change.sign}' before it", "", offset)
+        message = f"a prefix has no '{change.sign}' before it"
+        raise BadValueError(Code.BAD_BYPASS, message, "", offset)
     if not change.exact:
-        hint = f"did you mean {change.range}?"
-        raise BadValueError(f"{shown(text)} has bits after its prefix", hint, offset)
+        message, hint = f"{shown(text)} has bits after its prefix", f"did you mean {change.range}?"
+        raise BadValueError(Code.BAD_BYPASS, message, hint, offset)
     return change.range
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from wgplugin import yaml_tree
+from wgplugin.codes import Code
 from wgplugin.errors import ConfigError, Fault
 from wgplugin.hints import shown
 from wgplugin.settings import (
@@ -53,7 +54,7 @@ def parse(data: bytes, path: str, base: Settings = _BUILT_IN) -> Settings:
     except yaml_tree.YAMLFaultError as error:
         raise ConfigError(path, (error.fault,)) from None
     if reader.faults:
-        raise ConfigError(path, tuple(sorted(reader.faults)[:MAX_FAULTS]))
+        raise ConfigError(path, sorted(reader.faults)[:MAX_FAULTS])
     return settings
 
 
@@ -84,7 +85,7 @@ class _Reader:
         if node is None or (isinstance(node, Word) and node.text in _NOTHING):
             return {}
         if not isinstance(node, Table):
-            self._fault(node, f"{title} must be a table", _TABLE)
+            self._fault(node, Code.BAD_FORM, f"{title} must be a table", _TABLE)
             return {}
         table: dict[str, Node] = {}
         lines: dict[str, int] = {}
@@ -92,12 +93,13 @@ class _Reader:
             try:
                 name = read_name(key.text) if isinstance(key, Word) else ""
             except BadValueError as bad:
-                self._fault(key, bad.message, bad.hint)
+                self._fault(key, bad.code, bad.message, bad.hint)
                 continue
             if not name:
-                self._fault(key, "a name belongs here", _TABLE)
+                self._fault(key, Code.BAD_FORM, "a name belongs here", _TABLE)
             elif name in table:
-                self._fault(key, f"{name} is repeated", f"it is in line {lines[name]} already")
+                hint = f"it is in line {lines[name]} already"
+                self._fault(key, Code.REPEATED_SETTING, f"{name} is repeated", hint)
             else:
                 table[name], lines[name] = value, key.place.line
         return table
@@ -111,7 +113,7 @@ class _Reader:
                 try:
                     value = read(word.text)
                 except BadValueError as bad:
-                    self._fault(word, f"{name}: {bad.message}", bad.hint)
+                    self._fault(word, bad.code, f"{name}: {bad.message}", bad.hint)
                 else:
                     values[field] = (*values.get(field, ()), *value) if name in _LISTS else value
         return values
@@ -123,40 +125,46 @@ class _Reader:
         if isinstance(node, Word):
             return (node,)
         if isinstance(node, Table) or name not in _LISTS:
-            self._fault(node, f"{name} has one value", "write NAME: VALUE in one line")
+            hint = "write NAME: VALUE in one line"
+            self._fault(node, Code.BAD_FORM, f"{name} has one value", hint)
             return ()
         words = tuple(item for item in node.items if isinstance(item, Word))
         for item in node.items:
             if item not in words:
-                self._fault(item, f"{name} is a list of single values")
+                self._fault(item, Code.BAD_FORM, f"{name} is a list of single values")
         return words or (Word(node.place, ""),)
 
-    def _fault(self, node: Node, message: str, hint: str = "") -> None:
-        self.faults.append(Fault(*node.place, message, hint))
+    def _fault(self, node: Node, code: Code, message: str, hint: str = "") -> None:
+        self.faults.append(Fault(*node.place, code, message, hint))
 
 
 def _top_name(name: str) -> str:
     if name in TUNNEL:
-        raise BadValueError(f"{name} belongs below '{DEFAULTS}:' or a configuration's name")
+        message = f"{name} belongs below '{DEFAULTS}:' or a configuration's name"
+        raise BadValueError(Code.MISPLACED_SETTING, message)
     return _known(name, (*PLUGIN, DEFAULTS, CONFIGURATIONS))
 
 
 def _tunnel_name(name: str) -> str:
     if name in PLUGIN:
-        raise BadValueError(f"{name} is the whole plugin's", "write it without indentation")
+        message, hint = f"{name} is the whole plugin's", "write it without indentation"
+        raise BadValueError(Code.MISPLACED_SETTING, message, hint)
     return _known(name, TUNNEL)
 
 
 def _known(name: str, names: Collection[str]) -> str:
     if name not in names:
-        raise BadValueError(f"unknown setting {shown(name)}", closest(name, names))
+        message = f"unknown setting {shown(name)}"
+        raise BadValueError(Code.UNKNOWN_SETTING, message, closest(name, names))
     return name
 
 
 def _configuration_name(name: str) -> str:
     if not CONFIGURATION_NAME.fullmatch(name):
+        message = f"{shown(name)} isn't a configuration's name"
         hint = "it has up to 64 letters, digits and _ = + . -"
-        raise BadValueError(f"{shown(name)} isn't a configuration's name", hint)
+        raise BadValueError(Code.CONFIGURATION_NAME, message, hint)
     if name.endswith(".conf"):
-        raise BadValueError("a configuration's name is without .conf", "remove '.conf'")
+        message = "a configuration's name is without .conf"
+        raise BadValueError(Code.CONFIGURATION_NAME, message, "remove '.conf'")
     return name

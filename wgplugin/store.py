@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from wgplugin import records
+from wgplugin.codes import Code
 from wgplugin.errors import FileError, StoreError
 from wgplugin.files import read_file
 from wgplugin.records import Endpoint, Network, Record, RecordError
@@ -56,17 +57,20 @@ class Records(Generic[R]):
             for path in sorted(folder.glob("*.json")):
                 self._read(path, kind)
         except OSError as error:
-            raise StoreError(f"the state folder can't be used: {error}") from None
+            message = f"the state folder can't be used: {error}"
+            raise StoreError(Code.STATE_UNUSABLE, message) from None
 
     def _read(self, path: Path, kind: type[R]) -> None:
         try:
             record = records.decode(read_file(path, MAX_SIZE), kind)
             if record.id != path.stem:
-                raise RecordError(f"it is the record of {record.id}")
+                raise RecordError(Code.STATE_DAMAGED, f"it is the record of {record.id}")
         except records.NewerVersionError as error:
             log.error("%s is left alone: %s", path, error)
-        except (OSError, FileError, RecordError) as error:
+        except OSError as error:
             _set_aside(path, str(error))
+        except (FileError, RecordError) as error:
+            _set_aside(path, error.message)
         else:
             self._records[record.id] = record
 
@@ -144,7 +148,8 @@ class Records(Generic[R]):
             else:
                 self._write(record)
         except OSError as error:
-            log.error("%s may be out of date: %s", self._path(record_id), error)
+            path = self._path(record_id)
+            log.error("%s may be out of date: %s [%s]", path, error, Code.STATE_NOT_WRITTEN)
 
     def _sync_folder(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -176,10 +181,11 @@ def _set_aside(path: Path, reason: str) -> None:
     try:
         path.replace(aside)
     except OSError as error:
-        log.error("%s isn't used (%s) and can't be renamed: %s", path, reason, error)
+        outcome = f"can't be renamed: {error}"
     else:
-        log.error("%s isn't used (%s) and is now %s", path, reason, aside.name)
+        outcome = f"is now {aside.name}"
+    log.error("%s isn't used (%s) and %s [%s]", path, reason, outcome, Code.STATE_DAMAGED)
 
 
 def _refused(error: OSError) -> StoreError:
-    return StoreError(f"the state folder can't be written: {error}")
+    return StoreError(Code.STATE_NOT_WRITTEN, f"the state folder can't be written: {error}")

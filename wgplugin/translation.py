@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 
 from wgplugin import protocol, routes
+from wgplugin.codes import Code
 from wgplugin.config import InterfaceConfig, PeerEndpoint
 from wgplugin.errors import PluginError
 from wgplugin.plan import Plan
@@ -70,8 +71,9 @@ def check_tunnel(tunnel: TunnelSettings) -> None:
     """
     if tunnel.bypass and tunnel.default == "gateway":
         raise PluginError(
+            Code.BYPASS_AND_GATEWAY,
             "wireguard-bypass takes prefixes out of the tunnel's own routes, and with "
-            "wireguard-default=gateway it has none; leave out one of them"
+            "wireguard-default=gateway it has none; leave out one of them",
         )
 
 
@@ -80,12 +82,13 @@ def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[str]) ->
 
     ``subnets`` are those of the network, in CIDR form, from which Docker assigns addresses.
     """
-    said = [f"{file_name}:{fault.line}:{fault.column}: {fault}" for fault in config.warnings]
+    said = [fault.within(file_name) for fault in config.warnings]
     has_ipv6 = any(":" in text for text in (*map(str, config.addresses), *subnets))
     if 6 in routes.full_families(_allowed_ips(config)) and not has_ipv6:
         said.append(
             f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: what the container sends by "
-            "IPv6 goes into the tunnel, from a made-up address, and stays unanswered"
+            "IPv6 goes into the tunnel, from a made-up address, and stays unanswered "
+            f"[{Code.NO_IPV6_ADDRESS}]"
         )
     return tuple(said)
 

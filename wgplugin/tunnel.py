@@ -13,6 +13,7 @@ from time import time as now
 
 from wgplugin import records
 from wgplugin.addresses import choose
+from wgplugin.codes import Code
 from wgplugin.config import InterfaceConfig, PeerSection
 from wgplugin.endpoints import device_name
 from wgplugin.errors import PluginError
@@ -139,7 +140,7 @@ class Tunnel:
         try:
             while not await self._ready():
                 if time.monotonic() > end:
-                    late = f"not set up: no device came within {PATIENCE:g} s"
+                    late = f"not set up: no device came within {PATIENCE:g} s [{Code.NO_DEVICE}]"
                     self._tell(Concern.SETTING_UP, late)
                     return
                 await asyncio.sleep(GLANCE)
@@ -194,7 +195,7 @@ class Tunnel:
             return
         if sight is None:
             if self.sight and not self._over:
-                self._tell(Concern.DEVICE, GONE)
+                self._tell(Concern.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
             self.sight, self.health = None, Health.NEVER
             return
         self._tell(Concern.DEVICE)
@@ -237,7 +238,8 @@ class Tunnel:
         options = (network.tunnel if network else {}, endpoint.tunnel)
         tunnel = settings.tunnel(endpoint.configuration).override(*options)
         if (tunnel.default == "gateway") != bool(endpoint.gateways) and self._plan:
-            raise PluginError("wireguard-default counts at the container's next start")
+            message = "wireguard-default counts at the container's next start"
+            raise PluginError(Code.NEXT_START, message)
         own = tuple(map(ip_interface, endpoint.addresses)) or config.addresses
         file_name = f"{endpoint.configuration}.conf"
         addresses = choose(file_name, own, endpoint.assigned, several=True)
@@ -254,11 +256,11 @@ class Tunnel:
             PluginError: the kernel refuses, or the device is gone.
         """
         if self._over:
-            raise PluginError("the container is going")
+            raise PluginError(Code.NO_DEVICE, "the container is going")
         sandboxes, key = self._means.sandboxes, self.endpoint.sandbox
         done = await sandboxes.apply(key, plan, config, moved or set())
         if done is None:
-            raise PluginError(GONE)
+            raise PluginError(Code.NO_DEVICE, GONE)
         lacking = ""
         try:
             await sandboxes.filter(key, plan)

@@ -20,6 +20,7 @@ from ipaddress import (
     IPv6Network,
 )
 
+from wgplugin.codes import Code
 from wgplugin.hints import shown
 from wgplugin.wireguard import AllowedIP, Key
 
@@ -51,7 +52,8 @@ _KEY_CHARACTERS = 44
 class BadValueError(Exception):
     """Raised for a value that can't be used; ``offset`` is where in the text it goes wrong."""
 
-    def __init__(self, message: str, hint: str = "", offset: int = 0) -> None:
+    def __init__(self, code: Code, message: str, hint: str = "", offset: int = 0) -> None:
+        self.code = code
         self.message = message
         self.hint = hint
         self.offset = offset
@@ -106,7 +108,7 @@ def key(text: str) -> Key:
         return Key.from_base64(text)
     except ValueError:
         pass
-    raise BadValueError(*_what_is_wrong_with_key(text))
+    raise BadValueError(Code.BAD_KEY, *_what_is_wrong_with_key(text))
 
 
 def _what_is_wrong_with_key(text: str) -> tuple[str, str]:
@@ -133,7 +135,7 @@ def listen_port(text: str) -> int:
     """
     number = _decimal(text, MAX_PORT)
     if number is None:
-        raise BadValueError(f"{shown(text)} isn't a number from 0 to {MAX_PORT}")
+        raise BadValueError(Code.BAD_VALUE, f"{shown(text)} isn't a number from 0 to {MAX_PORT}")
     return number
 
 
@@ -146,6 +148,7 @@ def fwmark(text: str) -> int:
         number = _bounded(match[1], 16, MAX_FWMARK)
     if number is None:
         raise BadValueError(
+            Code.BAD_VALUE,
             f"{shown(text)} isn't 'off' or a number from 0 to 0xffffffff",
             "the x of a hexadecimal number is a small one" if text.startswith("0X") else "",
         )
@@ -156,7 +159,8 @@ def persistent_keepalive(text: str) -> int:
     """Read PersistentKeepalive: ``off`` or seconds from 0 to 65535 (config.c)."""
     number = 0 if text.lower() == "off" else _decimal(text, 65535)
     if number is None:
-        raise BadValueError(f"{shown(text)} isn't 'off' or a number of seconds from 0 to 65535")
+        message = f"{shown(text)} isn't 'off' or a number of seconds from 0 to 65535"
+        raise BadValueError(Code.BAD_VALUE, message)
     return number
 
 
@@ -166,18 +170,21 @@ def allowed_ip(item: str) -> AllowedIPChange:
     sign = item[:1] if item[:1] in ("+", "-") else ""
     address_text, slash, prefix_text = item[len(sign) :].partition("/")
     if not item:
-        raise BadValueError("an address is missing in this list", "there is a comma too many")
+        message, hint = "an address is missing in this list", "there is a comma too many"
+        raise BadValueError(Code.BAD_ALLOWED_IP, message, hint)
     if "%" in address_text:
-        raise BadValueError("a range can't have a zone", "leave out '%' and what follows")
+        message, hint = "a range can't have a zone", "leave out '%' and what follows"
+        raise BadValueError(Code.BAD_ALLOWED_IP, message, hint)
     address = _address(address_text)
     if address is None:
         raise BadValueError(
+            Code.BAD_ALLOWED_IP,
             f"{shown(item)} isn't an address range",
             "write it like 10.0.0.0/8 or fd00::/8, with commas between",
         )
     prefix = _decimal(prefix_text, address.max_prefixlen) if slash else address.max_prefixlen
     if prefix is None:
-        raise _bad_prefix(item, prefix_text, address)
+        raise _bad_prefix(Code.BAD_ALLOWED_IP, item, prefix_text, address)
     number = int(address)
     range_: AllowedIP = (
         IPv4Network((number, prefix), strict=False)
@@ -197,21 +204,22 @@ def endpoint(text: str) -> PeerEndpoint:
         host, bracket, rest = text[1:].partition("]")
         port = rest[1:] if rest.startswith(":") else ""
         if not bracket:
-            raise BadValueError("the ']' after the address is missing", "write [ADDRESS]:PORT")
+            message, hint = "the ']' after the address is missing", "write [ADDRESS]:PORT"
+            raise BadValueError(Code.BAD_ENDPOINT, message, hint)
         offset = len(host) + 3
     else:
         host, colon, port = text.rpartition(":")
         host, port = (host, port) if colon else (text, "")
         offset = len(host) + 1
     if not port:
-        raise BadValueError(
-            f"{shown(text)} has no port", "write HOST:PORT, as in vpn.example.net:51820"
-        )
+        hint = "write HOST:PORT, as in vpn.example.net:51820"
+        raise BadValueError(Code.BAD_ENDPOINT, f"{shown(text)} has no port", hint)
     _check_host(host, text)
     if port[0] in string.digits or not _SERVICE.fullmatch(port):
         number = _decimal(port, MAX_PORT)
         if not number:
-            raise BadValueError(f"the port isn't a number from 1 to {MAX_PORT}", "", offset)
+            message = f"the port isn't a number from 1 to {MAX_PORT}"
+            raise BadValueError(Code.BAD_ENDPOINT, message, "", offset)
     return PeerEndpoint(host, port)
 
 
@@ -223,21 +231,23 @@ def _check_host(host: str, text: str) -> None:
         local = address.is_link_local or address.is_multicast
         named = local and _ZONE.fullmatch(zone) is not None
         if percent and not (numbered or named):
-            raise BadValueError(
-                "only a link-local address (fe80::) has a zone, an interface's name"
-            )
+            message = "only a link-local address (fe80::) has a zone, an interface's name"
+            raise BadValueError(Code.BAD_ENDPOINT, message)
     elif "//" in host:
-        raise BadValueError(
-            "an endpoint isn't a URL", "leave out everything before the host's name"
-        )
+        hint = "leave out everything before the host's name"
+        raise BadValueError(Code.BAD_ENDPOINT, "an endpoint isn't a URL", hint)
     elif ":" in host and _address(text.strip("[]")):
-        raise BadValueError(f"{shown(text)} has no port", "write [ADDRESS]:PORT")
+        hint = "write [ADDRESS]:PORT"
+        raise BadValueError(Code.BAD_ENDPOINT, f"{shown(text)} has no port", hint)
     elif not host.isascii():
-        raise BadValueError("this host name isn't in ASCII", "write it in its xn-- form")
+        hint = "write it in its xn-- form"
+        raise BadValueError(Code.BAD_ENDPOINT, "this host name isn't in ASCII", hint)
     elif not _HOST.fullmatch(host):
-        raise BadValueError(f"{shown(host)} is neither an address nor a host name")
+        message = f"{shown(host)} is neither an address nor a host name"
+        raise BadValueError(Code.BAD_ENDPOINT, message)
     elif not isinstance(address, IPv4Address) and _ends_in_number(host):
-        raise BadValueError(f"{shown(host)} isn't an IPv4 address", "it has four numbers")
+        message = f"{shown(host)} isn't an IPv4 address"
+        raise BadValueError(Code.BAD_ENDPOINT, message, "it has four numbers")
 
 
 def _ends_in_number(host: str) -> bool:
@@ -252,14 +262,13 @@ def interface_address(item: str) -> Address:
     address_text, slash, prefix_text = item.partition("/")
     address = _address(address_text)
     if address is None:
-        raise BadValueError(
-            f"{shown(item)} isn't an IP address", "write it like 10.0.0.2/32 or fd00::2/128"
-        )
+        hint = "write it like 10.0.0.2/32 or fd00::2/128"
+        raise BadValueError(Code.BAD_ADDRESS, f"{shown(item)} isn't an IP address", hint)
     if _no_host(address):
-        raise BadValueError(f"{shown(item)} can't be an interface's address")
+        raise BadValueError(Code.BAD_ADDRESS, f"{shown(item)} can't be an interface's address")
     prefix = _address_prefix(prefix_text, address) if slash else address.max_prefixlen
     if prefix is None:
-        raise _bad_prefix(item, prefix_text, address)
+        raise _bad_prefix(Code.BAD_ADDRESS, item, prefix_text, address)
     if isinstance(address, IPv4Address):
         return IPv4Interface((int(address), prefix))
     return IPv6Interface((int(address), prefix))
@@ -290,12 +299,11 @@ def dns(item: str) -> IPv4Address | IPv6Address | str:
     if ":" in item or not item.strip("0123456789."):
         server = _address(item, zone=True)
         if server is None:
-            raise BadValueError(
-                f"{shown(item)} isn't the address of a DNS server", "write it without a port"
-            )
+            message = f"{shown(item)} isn't the address of a DNS server"
+            raise BadValueError(Code.BAD_DNS, message, "write it without a port")
         return server
     if item != "~." and not _HOST.fullmatch(item.removeprefix("~")):
-        raise BadValueError(f"{shown(item)} is neither a DNS server nor a domain")
+        raise BadValueError(Code.BAD_DNS, f"{shown(item)} is neither a DNS server nor a domain")
     return item
 
 
@@ -305,16 +313,15 @@ def mtu(text: str) -> int | None:
         return None
     number = _c_number(text)
     if number is None or not MIN_MTU <= number <= MAX_MTU:
-        raise BadValueError(
-            f"{shown(text)} isn't a number from {MIN_MTU} on", "1420 suits most networks"
-        )
+        message = f"{shown(text)} isn't a number from {MIN_MTU} on"
+        raise BadValueError(Code.BAD_VALUE, message, "1420 suits most networks")
     return number
 
 
 def flag(text: str) -> bool:
     """Read SaveConfig: ``true`` or ``false`` in any case (linux.bash)."""
     if text.lower() not in ("true", "false"):
-        raise BadValueError(f"{shown(text)} isn't 'true' or 'false'")
+        raise BadValueError(Code.BAD_VALUE, f"{shown(text)} isn't 'true' or 'false'")
     return text.lower() == "true"
 
 
@@ -328,11 +335,14 @@ def _address(text: str, *, zone: bool = False) -> IPv4Address | IPv6Address | No
         return None
 
 
-def _bad_prefix(item: str, prefix: str, address: IPv4Address | IPv6Address) -> BadValueError:
+def _bad_prefix(
+    code: Code, item: str, prefix: str, address: IPv4Address | IPv6Address
+) -> BadValueError:
     mask = _address(prefix)
     length = _mask_length(mask) if isinstance(mask, IPv4Address) else None
     hint = f"write /{length} for this mask" if length is not None else ""
     return BadValueError(
+        code,
         f"the prefix of {shown(item)} isn't a number from 0 to {address.max_prefixlen}",
         hint,
         item.index("/") + 1,

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from wgplugin.codes import Code
 from wgplugin.errors import Fault
 from wgplugin.hints import shown
 from wgplugin.sections import Place
@@ -57,8 +58,8 @@ Node = Word | List | Table
 class YAMLFaultError(Exception):
     """Raised for a text that is no YAML, or has what isn't used here."""
 
-    def __init__(self, place: Place, message: str, hint: str = "") -> None:
-        self.fault = Fault(*place, message, hint)
+    def __init__(self, code: Code, place: Place, message: str, hint: str = "") -> None:
+        self.fault = Fault(*place, code, message, hint)
         super().__init__(message)
 
 
@@ -76,10 +77,12 @@ def parse(data: bytes) -> Node:
         problem = str(error.problem)
         said = f": {problem}" if shown(problem) != "this" else ""
         place = _place(error.problem_mark or error.context_mark)
-        raise YAMLFaultError(place, f"this isn't YAML{said}", _HINTS.get(problem, "")) from None
+        hint = _HINTS.get(problem, "")
+        raise YAMLFaultError(Code.NOT_YAML, place, f"this isn't YAML{said}", hint) from None
     except (ValueError, OverflowError):
         # PyYAML computes with the numbers in escapes and directives, however large.
-        raise YAMLFaultError(_place(parser.get_mark()), "this isn't YAML") from None
+        place = _place(parser.get_mark())
+        raise YAMLFaultError(Code.NOT_YAML, place, "this isn't YAML") from None
 
 
 def _decoded(data: bytes) -> str:
@@ -87,12 +90,14 @@ def _decoded(data: bytes) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         place = _end(data[: error.start].decode(errors="replace"))
-        raise YAMLFaultError(place, "this isn't text in UTF-8", "save it as UTF-8") from None
+        message = "this isn't text in UTF-8"
+        raise YAMLFaultError(Code.NOT_TEXT, place, message, "save it as UTF-8") from None
     try:
         yaml.reader.Reader(text)
     except yaml.reader.ReaderError as error:
         place = _end(text[: error.position])
-        raise YAMLFaultError(place, "here is a control character", "remove it") from None
+        message = "here is a control character"
+        raise YAMLFaultError(Code.NOT_TEXT, place, message, "remove it") from None
     return text
 
 
@@ -106,18 +111,21 @@ def _document(events: Iterator[Any]) -> Node:
     next(events)
     end = next(events)
     if not isinstance(end, yaml.StreamEndEvent):
-        raise YAMLFaultError(_place(end.start_mark), "a second document begins", "remove the '---'")
+        place, message = _place(end.start_mark), "a second document begins"
+        raise YAMLFaultError(Code.UNUSED_YAML, place, message, "remove the '---'")
     return root
 
 
 def _node(events: Iterator[Any], event: Any, depth: int) -> Node:
     place = _place(event.start_mark)
     if isinstance(event, yaml.AliasEvent):
-        raise YAMLFaultError(place, "aliases aren't used here", "write the value out")
+        message = "aliases aren't used here"
+        raise YAMLFaultError(Code.UNUSED_YAML, place, message, "write the value out")
     if event.tag is not None:
-        raise YAMLFaultError(place, "tags aren't used here", "remove the '!' and its word")
+        message = "tags aren't used here"
+        raise YAMLFaultError(Code.UNUSED_YAML, place, message, "remove the '!' and its word")
     if depth > MAX_DEPTH:
-        raise YAMLFaultError(place, "this is nested too deeply")
+        raise YAMLFaultError(Code.UNUSED_YAML, place, "this is nested too deeply")
     if isinstance(event, yaml.ScalarEvent):
         return Word(place, event.value)
     inner = _inner(events, depth + 1)

@@ -15,14 +15,14 @@ class CommandError(AssertionError):
         super().__init__(f"{' '.join(command)}: exit status {result.returncode}\n{self.output}")
 
 
-def run(*command: str, stdin: str | None = None) -> str:
+def run(*command: str, stdin: str | None = None, timeout: float = TIMEOUT) -> str:
     """Run a command to its end and return its standard output.
 
     Raises:
         CommandError: its exit status isn't 0.
     """
     result = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
     )
     if result.returncode:
         raise CommandError(command, result)

@@ -11,6 +11,10 @@ import pytest
 from tests.e2e.commands import run
 from tests.e2e.docker import IMAGE, PLUGIN, docker, import_image, make, state_folder
 from tests.e2e.provider import ENDPOINT, Provider
+from tests.e2e.registry import registry
+from tests.e2e.releases import Release, make_release
+from tests.opting import skip_all_in
+from wgplugin import __version__
 
 OPT_IN = "DOCKER_TESTS"
 
@@ -18,10 +22,9 @@ OPT_IN = "DOCKER_TESTS"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave a host's Docker alone unless its owner opts in."""
     if not os.environ.get(OPT_IN):
-        skip = pytest.mark.skip(reason=f"installs a Docker plugin; opt in with {OPT_IN}=yes")
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(skip)
+        skip_all_in(
+            Path(__file__).parent, items, f"installs a Docker plugin; opt in with {OPT_IN}=yes"
+        )
 
 
 @dataclass(frozen=True)
@@ -104,3 +107,24 @@ def configurations_in(config_dir: Path, provider: Provider) -> Iterator[Configur
     assert not [path for path in state_folder().rglob("*") if path.is_file()]
     networks = docker("network", "ls", "--filter", f"driver={PLUGIN}", "--quiet")
     assert not networks
+
+
+@pytest.fixture(scope="session")
+def repository() -> Iterator[str]:
+    """A repository for releases."""
+    with registry() as address:
+        yield f"{address}/wireguard"
+
+
+@pytest.fixture(scope="session")
+def release(repository: str, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The release of this checkout."""
+    return make_release(
+        tmp_path_factory.mktemp("release") / "new", __version__, "amd64", repository
+    )
+
+
+@pytest.fixture(scope="session")
+def older_release(repository: str, tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """A release that comes before, and not for amd64, which would take longer."""
+    return make_release(tmp_path_factory.mktemp("release") / "old", "0.0.1", "arm64", repository)

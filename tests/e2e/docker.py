@@ -29,12 +29,15 @@ def docker(*arguments: str) -> str:
 
 
 def import_image() -> None:
-    """Make the image of all containers: a static busybox, with its applets in /bin."""
+    """Make the image of all containers: a static busybox, with its applets in /bin, and /tmp."""
     busybox = shutil.which("busybox")
     assert busybox, "a static busybox is needed: apt-get install busybox-static"
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(busybox, "busybox")
+        tmp = tarfile.TarInfo("tmp")
+        tmp.type, tmp.mode = tarfile.DIRTYPE, 0o1777
+        tar.addfile(tmp)
         for applet in run(busybox, "--list").split():
             link = tarfile.TarInfo(f"bin/{applet}")
             link.type, link.linkname = tarfile.SYMTYPE, "/busybox"

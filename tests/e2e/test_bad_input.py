@@ -1,5 +1,7 @@
 """Whatever is wrong, the user reads one sentence that says what to do, and nothing is left."""
 
+import re
+
 import pytest
 
 from tests.e2e.commands import refused, run
@@ -55,11 +57,11 @@ Endpoint = vpn.example.com
 """
 
 
-def test_every_mistake_of_a_file_is_told_with_its_place(configurations: Configurations) -> None:
+def test_every_mistake_is_told_with_its_place_and_code(configurations: Configurations) -> None:
     configurations.write("wrong", FIVE_MISTAKES)
     output = refused(*create_network("wrong", "wrong"))
     for place in ("2:1", "3:20", "4:1", "7:23", "8:12"):
-        assert f"wrong.conf:{place}: " in output
+        assert re.search(rf"wrong\.conf:{place}: .+ \[WG\d{{3}}\]$", output, re.MULTILINE), output
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ from tests.e2e.commands import run
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import docker
 from tests.e2e.faults.dockerd import LOG, Dockerd
+from tests.opting import skip_all_in
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave every daemon but the lab's running."""
     if "LAB_SOURCE" not in os.environ:
-        skip = pytest.mark.skip(reason="stops and kills the Docker daemon; in the lab alone")
-        for item in items:
-            if Path(__file__).parent in item.path.parents:
-                item.add_marker(skip)
+        skip_all_in(
+            Path(__file__).parent, items, "stops and kills the Docker daemon; in the lab alone"
+        )
 
 
 @pytest.fixture

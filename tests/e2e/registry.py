@@ -7,26 +7,26 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-HOST, PORT = "127.0.0.1", 5000
-ADDRESS = f"{HOST}:{PORT}"
+# Docker asks only a loopback address without TLS.
+HOST = "127.0.0.1"
 
 
 class Registry(ThreadingHTTPServer):
     """Keeps blobs and manifests by the last part of their path: a digest, or a manifest's tag."""
 
     def __init__(self) -> None:
-        super().__init__((HOST, PORT), Handler)
+        super().__init__((HOST, 0), Handler)
         self.content: dict[str, tuple[str, bytes]] = {}
 
 
 @contextmanager
-def registry() -> Iterator[None]:
-    """The registry, for as long as the block lasts."""
+def registry() -> Iterator[str]:
+    """The registry, for as long as the block lasts; its HOST:PORT."""
     with Registry() as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield
+            yield f"{HOST}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

@@ -1,0 +1,1 @@
+"""What the documents say is done, word for word: the pages' commands, and the compose examples."""

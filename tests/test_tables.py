@@ -1,0 +1,40 @@
+"""The tables of README.md and docs/ have what the code has, no more and no less."""
+
+import re
+from pathlib import Path
+
+from wgplugin.options import ENDPOINT_OPTIONS, NETWORK_OPTIONS
+from wgplugin.settings import PLUGIN, TUNNEL
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+
+def first_cells(page: Path, heading: str) -> list[str]:
+    """Return the first cells of the first table below a heading, without its head."""
+    _, _, section = page.read_text().partition(f"\n## {heading}\n")
+    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    assert table, f"{page.name} has no table below {heading}"
+    return [line.split("|")[1].strip() for line in table[0].splitlines()[2:]]
+
+
+def test_readme_leads_to_every_page() -> None:
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages <= set(re.findall(r"\]\(([^)#]+)\)", README.read_text()))
+
+
+def test_readme_has_every_option() -> None:
+    shown = [cell.strip("`").partition("=")[0] for cell in first_cells(README, "Options")]
+    assert set(shown) == {*NETWORK_OPTIONS, *ENDPOINT_OPTIONS}
+
+
+def test_documents_have_every_setting() -> None:
+    page = ROOT / "docs" / "configuration.md"
+    shown = [cell.strip("`") for cell in first_cells(page, "Settings: wgplugin.yaml")]
+    assert set(shown) == {*PLUGIN, *TUNNEL}
+
+
+def test_architecture_has_every_module_once() -> None:
+    cells = first_cells(ROOT / "docs" / "architecture.md", "The modules")
+    shown = sorted(re.findall(r"`(\w+)\.py`", " ".join(cells)))
+    assert shown == sorted({path.stem for path in (ROOT / "wgplugin").glob("*.py")} - {"__init__"})
