@@ -17,3 +17,12 @@ def test_what_listens_imports_nothing_that_takes_long() -> None:
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "wgplugin.start" in modules
     assert not SLOW & set(modules)
+
+
+def test_base_edition_loads_neither_the_live_one_nor_what_only_some_ask_for() -> None:
+    script = "import sys, wgplugin.app, wgplugin.netlink, wgplugin.server; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "wgplugin.driver" in modules
+    rare = {"wgplugin.live", "wgplugin.sandbox", "wgplugin.tunnel", "prometheus_client", "yaml"}
+    assert not rare & set(modules)

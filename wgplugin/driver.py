@@ -142,7 +142,7 @@ class Driver:
             name = options.configuration
             files = await self._read(name)
             config = files.config
-            check_tunnel(_tunnel(files.settings.tunnel(name), options.tunnel))
+            check_tunnel(files.settings.tunnel(name).override(options.tunnel))
             pools = [*(request.ipv4_data or ()), *(request.ipv6_data or ())]
             subnets = [pool.pool for pool in pools if pool.address_space != "null"]
             several = self.live is not None
@@ -180,7 +180,7 @@ class Driver:
             config = files.config
             # It may have been deleted meanwhile.
             network = self._network(request.network_id)
-            tunnel = _tunnel(files.settings.tunnel(name), network.tunnel, options.tunnel)
+            tunnel = files.settings.tunnel(name).override(network.tunnel, options.tunnel)
             check_tunnel(tunnel)
             if self.live is None or dns_server(config, tunnel) is None:
                 _check_dns(name, config, request.options, tunnel)
@@ -300,12 +300,6 @@ class Driver:
             await self._backend.delete(ifname)
         except BackendError as error:
             log.error("after a failed join: %s", error)
-
-
-def _tunnel(tunnel: TunnelSettings, *options: Mapping[str, str]) -> TunnelSettings:
-    for texts in options:
-        tunnel = tunnel.override(texts)
-    return tunnel
 
 
 def _put_into_force(settings: Settings) -> None:

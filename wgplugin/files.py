@@ -9,6 +9,8 @@ from pathlib import Path
 from wgplugin.codes import Code
 from wgplugin.errors import FileError
 
+PIECE = 16 * 1024
+
 
 def read_file(path: Path, max_size: int) -> bytes:
     """Return the content of a file that may turn out to be anything.
@@ -22,10 +24,13 @@ def read_file(path: Path, max_size: int) -> bytes:
         # would block for ever without O_NONBLOCK.
         if not stat.S_ISREG(path.stat().st_mode):
             raise FileError(Code.NOT_A_FILE, "isn't a file")
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise FileError(Code.NOT_A_FILE, "isn't a file")
-            data = file.read(max_size + 1)
+            data = _read(descriptor, max_size + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -33,3 +38,11 @@ def read_file(path: Path, max_size: int) -> bytes:
     if len(data) > max_size:
         raise FileError(Code.TOO_LARGE, f"is larger than {max_size} bytes")
     return data
+
+
+def _read(descriptor: int, at_most: int) -> bytes:
+    # A buffer for the largest file costs more than to read a usual one.
+    data = bytearray()
+    while len(data) < at_most and (piece := os.read(descriptor, PIECE)):
+        data += piece
+    return bytes(data)

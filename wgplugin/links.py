@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pyroute2.iproute.linux import IPRoute
-from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST, nlmsg
+from pyroute2.netlink import nlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 
 from wgplugin import plan
+from wgplugin.nlrequest import request
 from wgplugin.plan import Address, Changes, Item, Route, Rule
 from wgplugin.routes import EVERYTHING
 
@@ -86,7 +87,7 @@ class Links:
         message["index"] = index
         attribute = struct.pack("=HHHHHHI", 16, socket.AF_INET, 12, 1, 8, setting, value)
         message["attrs"] = [("IFLA_AF_SPEC", attribute)]
-        self._socket.nlm_request(message, _RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK)
+        request(self._socket, message, _RTM_SETLINK)
 
     def loosen(self) -> None:
         """Let in other networks' clients although the way to them is the tunnel (rp_filter)."""

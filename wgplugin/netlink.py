@@ -7,9 +7,9 @@ import contextlib
 import errno
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
 
@@ -35,7 +35,6 @@ from wgplugin.wgsocket import WireGuardSocket
 from wgplugin.wireguard import DeviceConfig, Place
 
 KIND = "wireguard"
-WORKERS = 4
 NAMESPACES_IN_32_KIB = range(1100, 1171)
 
 PORT_TRIES = 30
@@ -63,13 +62,12 @@ ADVICE = {
 class KernelBackend:
     """The Backend that drives the kernel of this host.
 
-    A call into the kernel may block (deleting a device does, for tens of milliseconds), so each
-    runs in one of a few threads, which keep their sockets.
+    A call into the kernel may block (deleting a device does, for tens of milliseconds), so all run
+    in a thread. It is one: the kernel, too, does one such call at a time (rtnl_lock).
     """
 
     def __init__(self) -> None:
-        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="netlink")
-        self._local = threading.local()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="netlink")
 
     async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         """Make a device; see Backend."""
@@ -94,7 +92,7 @@ class KernelBackend:
         return _path_mtu(host)
 
     async def _run(self, work: Callable[..., T], *args: Any) -> T:
-        return await to_the_end(work, *args, executor=self._workers)
+        return await to_the_end(work, *args, executor=self._worker)
 
     async def _expect_port(self, ifname: str, port: int) -> None:
         # A dying network namespace gives its devices' ports back some time later.
@@ -108,19 +106,15 @@ class KernelBackend:
             "choose another or leave it out",
         )
 
-    @property
+    @cached_property
     def _links(self) -> Any:
-        if not hasattr(self._local, "links"):
-            self._local.links = IPRoute(ext_ack=True)
-            self._local.links.status["nlm_generator"] = False
-        return self._local.links
+        links: Any = IPRoute(ext_ack=True)
+        links.status["nlm_generator"] = False
+        return links
 
-    @property
+    @cached_property
     def _devices(self) -> WireGuardSocket:
-        if not hasattr(self._local, "devices"):
-            self._local.devices = WireGuardSocket()
-        devices: WireGuardSocket = self._local.devices
-        return devices
+        return WireGuardSocket()
 
     def _create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         kind = {"attrs": [("IFLA_INFO_KIND", KIND)]}

@@ -55,13 +55,16 @@ class TunnelSettings:
     bypass: tuple[Network, ...] = ()
     default: Literal["tunnel", "gateway"] = "tunnel"
 
-    def override(self, texts: Mapping[str, str]) -> TunnelSettings:
-        """Return the settings with some replaced, by name (without `OPTION_PREFIX`).
+    def override(self, *layers: Mapping[str, str]) -> TunnelSettings:
+        """Return the settings with some replaced, by name (without `OPTION_PREFIX`); the last win.
 
         Raises:
             PluginError: there is no such setting, or it has other values; names the option.
         """
-        return replace(self, **_values(texts, TUNNEL, lambda name: OPTION_PREFIX + name))
+        values: dict[str, Any] = {}
+        for texts in layers:
+            values |= _values(texts, TUNNEL, lambda name: OPTION_PREFIX + name)
+        return replace(self, **values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,9 +235,8 @@ class Tunnel:
     def _planned(self, config: InterfaceConfig, settings: Settings) -> Plan:
         endpoint = self.endpoint
         network = self._means.networks.get(endpoint.network_id)
-        tunnel = settings.tunnel(endpoint.configuration)
-        for texts in (network.tunnel if network else {}, endpoint.tunnel):
-            tunnel = tunnel.override(texts)
+        options = (network.tunnel if network else {}, endpoint.tunnel)
+        tunnel = settings.tunnel(endpoint.configuration).override(*options)
         if (tunnel.default == "gateway") != bool(endpoint.gateways) and self._plan:
             message = "wireguard-default counts at the container's next start"
             raise PluginError(Code.NEXT_START, message)
