@@ -88,8 +88,29 @@ class TLSVersion:
 class SSLSocket(SSLContext):
     """Can't be made either."""
 '''
-# What libraries import and the plugin has no use for: processes, namespaces of their own, mocks,
-# logging's own files, traffic control.
+# What libraries import and the plugin has no use for: HTTP's other end, its servers, forms,
+# processes, namespaces of their own, mocks, logging's own files, traffic control.
+CLIENT = """\
+from http import HTTPStatus
+
+responses = {status.value: status.phrase for status in HTTPStatus}
+"""
+SERVERS = "class BaseHTTPRequestHandler:\n    pass\n\n\nclass HTTPServer:\n    pass\n"
+URLS = """\
+class BaseHandler:
+    pass
+
+
+HTTPHandler = HTTPRedirectHandler = HTTPSHandler = Request = BaseHandler
+build_opener = None
+"""
+FORMS = """\
+class MultiPartException(Exception):
+    pass
+
+
+FormParser = MultiPartParser = None
+"""
 PROCESSES = "Pipe = Process = Queue = None\n"
 NAMESPACES = "class ChildProcess:\n    pass\n\n\nclass ChildProcessReturnValue:\n    pass\n"
 LIBRARIES = "def find_library(name):\n    return None\n"
@@ -106,14 +127,18 @@ class tcmsg(nlmsg):
 REPLACED = {
     STDLIB / "ssl.py": SSL,
     STDLIB / "ctypes/util.py": LIBRARIES,
+    STDLIB / "http/client.py": CLIENT,
+    STDLIB / "http/server.py": SERVERS,
     STDLIB / "logging/config.py": "",
     STDLIB / "multiprocessing/__init__.py": PROCESSES,
     STDLIB / "unittest/__init__.py": "",
     STDLIB / "unittest/mock.py": MOCKS,
+    STDLIB / "urllib/request.py": URLS,
     SITE / "pyroute2/netlink/rtnl/tcmsg/__init__.py": TRAFFIC_CONTROL,
     SITE / "pyroute2/process.py": NAMESPACES,
     # Imports every subsystem of the library, most of which nothing else would.
     SITE / "pyroute2/__init__.py": "",
+    SITE / "starlette/formparsers.py": FORMS,
     # Would import its command line and its process manager, too.
     SITE / "uvicorn/__init__.py": "from uvicorn.config import Config\n",
 }
