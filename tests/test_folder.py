@@ -12,19 +12,23 @@ import pytest
 
 from wgplugin import config
 from wgplugin import folder as folder_module
-from wgplugin.config import MAX_SIZE
+from wgplugin.config import MAX_SIZE, InterfaceConfig
 from wgplugin.errors import ConfigError
 from wgplugin.folder import ConfigFolder
 
 TEXT = "[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nMTU = 1400\n"
 
 
+def load(folder: ConfigFolder, name: str) -> InterfaceConfig:
+    return asyncio.run(folder.read(name)).config
+
+
 def test_configuration_is_read_as_it_is_now(tmp_path: Path) -> None:
     folder = ConfigFolder(tmp_path)
     (tmp_path / "home.conf").write_text(TEXT)
-    assert folder.load("home").mtu == 1400
+    assert load(folder, "home").mtu == 1400
     (tmp_path / "home.conf").write_text(TEXT.replace("1400", "1380"))
-    assert folder.load("home").mtu == 1380
+    assert load(folder, "home").mtu == 1380
 
 
 def test_edit_that_no_time_tells_counts_at_once(tmp_path: Path) -> None:
@@ -93,7 +97,7 @@ def test_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "..data").mkdir()
     (tmp_path / "..data" / "real").write_text(TEXT)
     (tmp_path / "home.conf").symlink_to("..data/real")
-    assert ConfigFolder(tmp_path).load("home").mtu == 1400
+    assert load(ConfigFolder(tmp_path), "home").mtu == 1400
 
 
 def make_file(path: Path) -> None:
@@ -145,7 +149,7 @@ def test_what_is_not_a_configuration_is_an_error(
 ) -> None:
     make(tmp_path / "home.conf")
     with pytest.raises(ConfigError) as caught:
-        ConfigFolder(tmp_path).load("home")
+        load(ConfigFolder(tmp_path), "home")
     assert str(caught.value).startswith("home.conf:")
     assert said in str(caught.value)
 
@@ -154,13 +158,13 @@ def test_missing_file_is_answered_with_those_that_are_there(tmp_path: Path) -> N
     (tmp_path / "home.conf").write_text(TEXT)
     (tmp_path / "work.conf").write_text(TEXT)
     with pytest.raises(ConfigError, match="which has: home, work"):
-        ConfigFolder(tmp_path).load("other")
+        load(ConfigFolder(tmp_path), "other")
 
 
 @pytest.mark.parametrize("folder", [".", "absent"])
 def test_empty_folder_is_answered_with_how_to_set_another(tmp_path: Path, folder: str) -> None:
     with pytest.raises(ConfigError, match=r"config\.source=DIR"):
-        ConfigFolder(tmp_path / folder).load("home")
+        load(ConfigFolder(tmp_path / folder), "home")
 
 
 def test_version_is_another_with_each_file_and_each_error(tmp_path: Path) -> None:

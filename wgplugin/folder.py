@@ -56,7 +56,7 @@ class ConfigFolder:
         ``again`` tells that the same will be asked for once more, soon.
 
         Raises:
-            ConfigError: see load() and settings().
+            ConfigError: one of them can't be read, or isn't right, or NAME.conf isn't there.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -64,14 +64,6 @@ class ConfigFolder:
         finally:
             if again:
                 loop.call_later(KEPT, self._kept.pop, name, None)
-
-    def load(self, name: str) -> InterfaceConfig:
-        """Read and parse NAME.conf, as it is now.
-
-        Raises:
-            ConfigError: it isn't there, can't be read, or isn't right.
-        """
-        return self._parsed(name, self._configuration(name))
 
     def settings(self) -> Settings:
         """Read and parse wgplugin.yaml, as it is now; it needn't be there.
