@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from . import builder, cache, kernel, machine, packages, rootfs
+from . import builder, cache, kernel, machine, packages, rootfs, xstate
 from .progress import LabError, say
 from .releases import RELEASES, Release
 
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     release = RELEASES[options.docker]
-    packages.require([*kernel.needs(), *rootfs.needs(release)], options.install)
+    packages.require([*kernel.needs(), *xstate.needs(), *rootfs.needs(release)], options.install)
     job = machine.Job(
         command=options.command,
         environment=_environment(options.env),
@@ -82,8 +82,9 @@ def _build(options: argparse.Namespace) -> int:
 def _prepare(options: argparse.Namespace) -> int:
     releases: list[Release] = [RELEASES[docker] for docker in options.docker]
     wanted = [package for release in releases for package in rootfs.needs(release)]
-    packages.require([*kernel.needs(), *wanted], options.install)
+    packages.require([*kernel.needs(), *xstate.needs(), *wanted], options.install)
     kernel.kernel()
+    xstate.environment()
     for release in releases:
         rootfs.disk(release)
     return 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from . import xstate
 from .progress import LabError, killed_at_end, say, step, tail
 
 CHECKOUT = Path(__file__).parents[2]
@@ -54,7 +55,7 @@ def run(kernel: Path, image: Path, job: Job) -> int:
         log = stack.enter_context((control / "kernel.log").open("wb"))
         machine = subprocess.Popen(
             arguments,
-            env={},
+            env=xstate.environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
