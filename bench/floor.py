@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
 from bench.attachments import allowed_ips, key, peer_host
-from wgplugin import wgmsg
-from wgplugin.wireguard import DeviceConfig, Key, PeerConfig, SocketAddress
+from wgplugin.kernel import wireguard_messages
+from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress
 
 MTU = 1420
 PORT = 51820
@@ -43,8 +43,8 @@ class Floor:
         ]
         family = self._family()
         self._configure = [
-            _generic(family, NLM_F_ACK, wgmsg.SET_DEVICE, attributes)
-            for attributes in wgmsg.set_device(name, planned_device(name, peers))
+            _generic(family, NLM_F_ACK, wireguard_messages.SET_DEVICE, attributes)
+            for attributes in wireguard_messages.set_device(name, planned_device(name, peers))
         ]
         self._detach = _link(RTM_DELLINK, NLM_F_ACK, [ifname])
 
@@ -69,7 +69,7 @@ class Floor:
         _ask(self._links, self._detach)
 
     def _family(self) -> int:
-        name = [(CTRL_ATTR_FAMILY_NAME, _text(wgmsg.FAMILY))]
+        name = [(CTRL_ATTR_FAMILY_NAME, _text(wireguard_messages.FAMILY))]
         answer = _ask(self._devices, _generic(GENL_ID_CTRL, 0, CTRL_CMD_GETFAMILY, name))
         start = answer.index(struct.pack("=HH", 6, CTRL_ATTR_FAMILY_ID))
         (family,) = struct.unpack_from("=H", answer, start + 4)

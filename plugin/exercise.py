@@ -32,14 +32,16 @@ from pyroute2.netlink.exceptions import NetlinkError
 from starlette.concurrency import run_in_threadpool
 
 import wgplugin
-from wgplugin import inside, moments, plan
 from wgplugin.errors import BackendError
-from wgplugin.links import RP_FILTER, Links
-from wgplugin.plan import Plan
-from wgplugin.sandbox import KernelSandboxes
-from wgplugin.setns import trouble
-from wgplugin.wgsocket import WireGuardSocket
-from wgplugin.wireguard import DeviceConfig
+from wgplugin.kernel import apply
+from wgplugin.kernel.containers import KernelSandboxes
+from wgplugin.kernel.rtnl import RP_FILTER, Links
+from wgplugin.kernel.setns import trouble
+from wgplugin.kernel.wireguard import WireGuardSocket
+from wgplugin.model import namespace
+from wgplugin.model.device import DeviceConfig
+from wgplugin.model.namespace import Plan
+from wgplugin.state import boottime
 
 CONFIGURATION = """\
 [Interface]
@@ -129,17 +131,17 @@ def stay_outside() -> None:
     expect(trouble(Path("/nowhere")) != "", "what isn't there is mounted")
     with Links() as links:
         expect(bool(list(links.items(wanted.table, 1, main=True))), "lo has no address")
-        for item in plan.items(wanted, (4, 6)):
+        for item in namespace.items(wanted, (4, 6)):
             with contextlib.suppress(NetlinkError):
-                links.change(plan.Changes((item,), (item,)), 1)
+                links.change(namespace.Changes((item,), (item,)), 1)
         with contextlib.suppress(NetlinkError):
             links.set_ipv4(1, RP_FILTER, 0)
     with contextlib.suppress(NetlinkError), WireGuardSocket() as wireguard:
         wireguard.set("lo", DeviceConfig())
     with contextlib.suppress(OSError):
-        inside.clear(wanted.device)
-    with contextlib.suppress(inside.GoneError, BackendError):
-        inside.put_filter(wanted)
+        apply.clear(wanted.device)
+    with contextlib.suppress(apply.GoneError, BackendError):
+        apply.put_filter(wanted)
 
 
 def fail() -> None:
@@ -157,8 +159,8 @@ def serve(folder: Path) -> None:
     (folder / "wrong.conf").write_text(CONFIGURATION.replace("Private", "Privat"))
     (folder / "wgplugin.yaml").write_text(SETTINGS)
     # While the root file system is made, it has no /proc.
-    moments._BOOT_ID = folder / "boot_id"
-    moments._BOOT_ID.write_text("exercise")
+    boottime._BOOT_ID = folder / "boot_id"
+    boottime._BOOT_ID.write_text("exercise")
     # The server ends itself by the signal that it was ended with.
     signal.signal(signal.SIGTERM, lambda *_: None)
     failures: list[Exception] = []

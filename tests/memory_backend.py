@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
-from wgplugin.wireguard import DeviceConfig, Place
+from wgplugin.model.device import DeviceConfig, Place
 
 
 @dataclass

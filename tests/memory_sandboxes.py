@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from wgplugin import plan
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
-from wgplugin.plan import Item, Plan, Route
-from wgplugin.routes import Network
-from wgplugin.sandboxes import Sight
-from wgplugin.wireguard import Device, DeviceConfig, Key, Peer, PeerConfig, diff
+from wgplugin.model import namespace
+from wgplugin.model.backends import Sight
+from wgplugin.model.device import Device, DeviceConfig, Key, Peer, PeerConfig, diff
+from wgplugin.model.namespace import Item, Plan, Route
+from wgplugin.model.routes import Network
 
 NO_DEVICE = Device(None, None, 51820, 0, ())
 
@@ -38,14 +38,14 @@ class MemorySandboxes:
     async def guard(self, key: str, wanted: Plan) -> bool:
         await self._obey("guard")
         if key in self.namespaces:
-            self.namespaces[key].items |= plan.guard(wanted)
+            self.namespaces[key].items |= namespace.guard(wanted)
         return key in self.namespaces
 
     async def ready(self, key: str, device: str, told: Collection[Network]) -> bool:
         await self._obey("ready")
         if self._device(key) is None:
             return False
-        return {Route(net, plan.MAIN_TABLE) for net in told} <= self.namespaces[key].items
+        return {Route(net, namespace.MAIN_TABLE) for net in told} <= self.namespaces[key].items
 
     async def apply(
         self,
@@ -58,13 +58,13 @@ class MemorySandboxes:
         device = self._device(key)
         if device is None:
             return None
-        namespace = self.namespaces[key]
+        here = self.namespaces[key]
         if config:
-            namespace.device = changed(device, diff(device, config, moved))
-        namespace.mtu = wanted.mtu or namespace.mtu
-        todo = plan.changes(wanted, (4, 6), namespace.items)
-        namespace.items |= set(todo.add)
-        namespace.items -= set(todo.delete)
+            here.device = changed(device, diff(device, config, moved))
+        here.mtu = wanted.mtu or here.mtu
+        todo = namespace.changes(wanted, (4, 6), here.items)
+        here.items |= set(todo.add)
+        here.items -= set(todo.delete)
         return [str(item) for item in (*todo.add, *todo.delete)]
 
     async def filter(self, key: str, wanted: Plan) -> None:

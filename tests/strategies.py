@@ -17,8 +17,8 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from wgplugin.config import InterfaceConfig, PeerEndpoint, PeerSection
-from wgplugin.wireguard import Key
+from wgplugin.conf.parser import InterfaceConfig, PeerEndpoint, PeerSection
+from wgplugin.model.device import Key
 
 keys = st.binary(min_size=32, max_size=32).filter(any).map(Key)
 addresses: st.SearchStrategy[IPv4Address | IPv6Address] = st.ip_addresses().filter(

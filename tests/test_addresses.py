@@ -4,9 +4,9 @@ from ipaddress import ip_interface
 
 import pytest
 
-from wgplugin.addresses import check_subnets, choose
 from wgplugin.errors import PluginError
-from wgplugin.routes import Interface
+from wgplugin.model.addresses import check_subnets, choose
+from wgplugin.model.routes import Interface
 
 
 def interfaces(text: str) -> list[Interface]:

@@ -12,11 +12,11 @@ import pytest
 
 from tests.memory_backend import MemoryBackend
 from tests.serving import Client, serving
-from wgplugin import app
-from wgplugin.driver import Driver
-from wgplugin.folder import ConfigFolder
-from wgplugin.resolver import Resolver
-from wgplugin.store import Store
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.docker import http
+from wgplugin.docker.driver import Driver
+from wgplugin.networks.resolver import Resolver
+from wgplugin.state.store import Store
 
 # Made by record.py; the configurations are those of the tests that were recorded.
 RECORDED = Path(__file__).with_name("recorded")
@@ -57,7 +57,7 @@ def client(tmp_path: Path, backend: MemoryBackend) -> Iterator[Client]:
     driver = Driver(
         ConfigFolder(tmp_path / "config"), Store(tmp_path / "state"), backend, Resolver()
     )
-    with serving(app.create_app(driver), tmp_path / "socket") as client:
+    with serving(http.create_app(driver), tmp_path / "socket") as client:
         yield client
 
 
@@ -181,7 +181,7 @@ def test_fields_of_newer_engines_are_ignored(client: Client) -> None:
         b'{"NetworkID": "a\\n"}',
         b'{"NetworkID": "' + b"a" * 200 + b'"}',
         b'{"NetworkID": "a", "x": ' + b"[" * 100_000,
-        b" " * (app.MAX_BODY + 1),
+        b" " * (http.MAX_BODY + 1),
     ],
     ids=range(14),
 )
@@ -193,7 +193,7 @@ def test_bad_body_is_refused_with_a_reason(client: Client, name: str, body: byte
 
 
 @pytest.mark.parametrize(
-    ("body", "said"), [(b"", "has no body"), (b" " * (app.MAX_BODY + 1), "is larger than")]
+    ("body", "said"), [(b"", "has no body"), (b" " * (http.MAX_BODY + 1), "is larger than")]
 )
 def test_body_that_is_none_or_too_much_is_called_so(client: Client, body: bytes, said: str) -> None:
     status, answer = client.send("NetworkDriver.Join", body)
@@ -214,7 +214,7 @@ def test_request_that_breaks_off_does_nothing_and_is_said(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: Queue[str] = Queue()
-    monkeypatch.setattr(app.log, "warning", lambda text, *values: said.put(text % values))
+    monkeypatch.setattr(http.log, "warning", lambda text, *values: said.put(text % values))
     body = json.dumps(CREATE_NETWORK).encode()
     head = f"POST /NetworkDriver.CreateNetwork HTTP/1.1\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.socket(socket.AF_UNIX) as connection:
@@ -230,7 +230,7 @@ def test_request_that_breaks_off_does_nothing_and_is_said(
 def test_request_whose_rest_never_comes_is_given_up(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "DEADLINE", 0.5)
+    monkeypatch.setattr(http, "DEADLINE", 0.5)
     head = b"POST /NetworkDriver.CreateNetwork HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(30)
@@ -261,7 +261,7 @@ def test_unexpected_failure_says_where_to_look_and_no_more(
 def test_call_that_hangs_is_answered_and_undone(
     client: Client, backend: MemoryBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "DEADLINE", 0.5)
+    monkeypatch.setattr(http, "DEADLINE", 0.5)
     backend.hanging.add("configure")
     client.call("NetworkDriver.CreateNetwork", CREATE_NETWORK)
     client.call("NetworkDriver.CreateEndpoint", ENDPOINT)

@@ -45,20 +45,30 @@ PURE = (
 FORBIDDEN = {
     **dict.fromkeys(PURE, INPUT_AND_OUTPUT | HTTP | NETLINK),
     **dict.fromkeys(("filters", "wgmsg"), (INPUT_AND_OUTPUT - {"socket"}) | HTTP | NETLINK),
-    "driver": HTTP | NETLINK | {"wgplugin.app", "wgplugin.netlink"},
-    "endpoints": HTTP | NETLINK | {"wgplugin.protocol", "wgplugin.config"},
-    "peers": HTTP | NETLINK | {"wgplugin.protocol"},
-    "store": HTTP | NETLINK | {"wgplugin.wireguard", "wgplugin.config"},
-    "app": NETLINK | {"wgplugin.wireguard", "wgplugin.netlink", "wgplugin.config"},
-    "check": HTTP | NETLINK | {"wgplugin.driver", "wgplugin.app", "wgplugin.netlink"},
-    **dict.fromkeys(KERNEL, HTTP | {"wgplugin.protocol", "wgplugin.driver", "wgplugin.config"}),
+    "driver": HTTP | NETLINK | {"wgplugin.docker.http", "wgplugin.kernel.host"},
+    "endpoints": HTTP | NETLINK | {"wgplugin.docker.protocol", "wgplugin.conf.parser"},
+    "peers": HTTP | NETLINK | {"wgplugin.docker.protocol"},
+    "store": HTTP | NETLINK | {"wgplugin.model.device", "wgplugin.conf.parser"},
+    "app": NETLINK | {"wgplugin.model.device", "wgplugin.kernel.host", "wgplugin.conf.parser"},
+    "check": HTTP
+    | NETLINK
+    | {"wgplugin.docker.driver", "wgplugin.docker.http", "wgplugin.kernel.host"},
+    **dict.fromkeys(
+        KERNEL,
+        HTTP | {"wgplugin.docker.protocol", "wgplugin.docker.driver", "wgplugin.conf.parser"},
+    ),
     **dict.fromkeys(
         ("live", "search", "tunnel"),
         HTTP
         | NETLINK
-        | {"wgplugin.app", "wgplugin.netlink", "wgplugin.protocol", "wgplugin.sandbox"},
+        | {
+            "wgplugin.docker.http",
+            "wgplugin.kernel.host",
+            "wgplugin.docker.protocol",
+            "wgplugin.kernel.containers",
+        },
     ),
-    "monitor": NETLINK | {"wgplugin.driver", "wgplugin.app", "wgplugin.netlink"},
+    "monitor": NETLINK | {"wgplugin.docker.driver", "wgplugin.docker.http", "wgplugin.kernel.host"},
 }
 
 
@@ -83,6 +93,6 @@ def test_the_kernel_s_side_alone_imports_pyroute2() -> None:
 
 
 def test_main_alone_picks_a_backend() -> None:
-    for kernel in ("wgplugin.netlink", "wgplugin.sandbox"):
+    for kernel in ("wgplugin.kernel.host", "wgplugin.kernel.containers"):
         users = [module for module in MODULES if kernel in imports_of(module)]
         assert users == ["__main__"]

@@ -15,12 +15,12 @@ from bench.stats import Summary, percentile, ratios, summarize
 from bench.table import Report, Row, Table, Target, bar, compared, figure, from_json, markdown
 from tests.memory_backend import MemoryBackend
 from tests.serving import serving
-from wgplugin.app import create_app
-from wgplugin.config import parse
-from wgplugin.driver import Driver
-from wgplugin.folder import ConfigFolder
-from wgplugin.resolver import Resolver
-from wgplugin.store import Store
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.conf.parser import parse
+from wgplugin.docker.driver import Driver
+from wgplugin.docker.http import create_app
+from wgplugin.networks.resolver import Resolver
+from wgplugin.state.store import Store
 
 ROW = Row("the plugin", "ms", Summary(2, 1, 3, 9), Summary(1.5, 1, 2, 9))
 TABLE = Table("1. Title", "About it.", (ROW,), (Target("times", 1.5, 1.3),), "floor")

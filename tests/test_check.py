@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import configs, networks
-from wgplugin import check, config
-from wgplugin.config import InterfaceConfig
+from wgplugin.cli import check
+from wgplugin.cli.report import Report, container_text, report
+from wgplugin.conf import parser
+from wgplugin.conf.parser import InterfaceConfig
+from wgplugin.conf.settings import TunnelSettings
 from wgplugin.errors import ConfigError, PluginError
-from wgplugin.report import Report, container_text, report
-from wgplugin.settings import TunnelSettings
 
 EXAMPLES = Path(__file__).parents[1] / "wireguard_conf.example"
 PRIVATE = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -65,7 +66,7 @@ relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def reported(text: str, **tunnel: str) -> Report:
-    return report(config.parse(text.encode(), "x.conf"), TunnelSettings().override(tunnel))
+    return report(parser.parse(text.encode(), "x.conf"), TunnelSettings().override(tunnel))
 
 
 def interface(addresses: str, allowed_ips: str, other: str = "") -> str:
@@ -194,7 +195,7 @@ def test_five_mistakes_are_all_told_as_docker_would_tell_them(
     ]
     assert (out, err.splitlines()) == ("", expected)
     with pytest.raises(ConfigError) as caught:
-        config.parse(FIVE_MISTAKES.encode(), str(file))
+        parser.parse(FIVE_MISTAKES.encode(), str(file))
     assert str(caught.value).splitlines() == expected
 
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import configs, nearly_files, nearly_quick_files, written
-from wgplugin.config import MAX_FAULTS, InterfaceConfig, PeerEndpoint, PeerSection, parse
+from wgplugin.conf.parser import MAX_FAULTS, InterfaceConfig, PeerEndpoint, PeerSection, parse
 from wgplugin.errors import ConfigError, Fault
-from wgplugin.wireguard import Key
+from wgplugin.model.device import Key
 
 PROVIDER_FILES = Path(__file__).parent / "provider_files"
 

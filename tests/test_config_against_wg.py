@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.strategies import ADDRESSES, VALID_START, nearly_files, nearly_quick_files
-from wgplugin.config import InterfaceConfig, parse
+from wgplugin.conf.parser import InterfaceConfig, parse
 from wgplugin.errors import ConfigError, Fault
 
 pytestmark = pytest.mark.skipif(

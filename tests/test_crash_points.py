@@ -21,9 +21,9 @@ import pytest
 
 from tests.loops import LoopWithoutThreads
 from tests.test_driver import Host
-from wgplugin.endpoints import device_name
-from wgplugin.moments import Moment
-from wgplugin.wireguard import Place
+from wgplugin.model.device import Place
+from wgplugin.networks.claims import device_name
+from wgplugin.state.boottime import Moment
 
 FINISHED, KILLED, FAILED = 0, 77, 78
 FILE_OPERATIONS = {"open", "os.mkdir", "os.remove", "os.rename", "os.scandir", "os.listdir"}

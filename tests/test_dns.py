@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from wgplugin.dns import advice
+from wgplugin.networks.dns import advice
 
 SERVERS = "com.docker.network.endpoint.dnsservers"
 DNS = [ip_address("10.64.0.1"), ip_address("fd64::1")]

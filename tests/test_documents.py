@@ -25,7 +25,7 @@ from tests.documents import (
     links,
     pages,
 )
-from wgplugin import config, settings_file
+from wgplugin.conf import parser, settings_file
 
 PAGES = pages()
 BLOCKS = [block for page, text in PAGES.items() for block in blocks(page, text)]
@@ -93,7 +93,7 @@ def take_yaml(text: str) -> None:
 
 
 PARSERS: dict[str, Callable[[str], object]] = {
-    "ini": lambda text: config.parse(text.encode(), "block"),
+    "ini": lambda text: parser.parse(text.encode(), "block"),
     "json": json.loads,
     "python": ast.parse,
     "toml": tomllib.loads,

@@ -13,16 +13,16 @@ import pytest
 
 from tests.loops import LoopWithoutThreads
 from tests.memory_backend import MemoryBackend
-from wgplugin import protocol
-from wgplugin.driver import Driver
-from wgplugin.endpoints import SETTLING, device_name
+from wgplugin.conf.folder import ConfigFolder, Files
+from wgplugin.conf.settings import Settings
+from wgplugin.docker import protocol
+from wgplugin.docker.driver import Driver
 from wgplugin.errors import PluginError
-from wgplugin.folder import ConfigFolder, Files
-from wgplugin.moments import Moment
-from wgplugin.resolver import Resolver
-from wgplugin.settings import Settings
-from wgplugin.store import Store
-from wgplugin.wireguard import Backend, SocketAddress
+from wgplugin.model.device import Backend, SocketAddress
+from wgplugin.networks.claims import SETTLING, device_name
+from wgplugin.networks.resolver import Resolver
+from wgplugin.state.boottime import Moment
+from wgplugin.state.store import Store
 
 PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"

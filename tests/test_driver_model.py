@@ -22,10 +22,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.loops import LoopWithoutThreads
 from tests.test_driver import PRIVATE_KEY, Host
-from wgplugin import protocol
-from wgplugin.endpoints import device_name
+from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
-from wgplugin.store import Store
+from wgplugin.networks.claims import device_name
+from wgplugin.state.store import Store
 
 CONFIGURATIONS = ("home", "work")
 NETWORKS = ("n1", "n2", "n3")

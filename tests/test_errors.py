@@ -17,13 +17,13 @@ import pytest
 
 from tests.memory_backend import MemoryBackend
 from tests.serving import Client, serving
-from wgplugin import app
 from wgplugin.codes import Code
-from wgplugin.driver import Driver
-from wgplugin.folder import ConfigFolder
-from wgplugin.resolver import Resolver
-from wgplugin.settings import Settings
-from wgplugin.store import Store
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.conf.settings import Settings
+from wgplugin.docker import http
+from wgplugin.docker.driver import Driver
+from wgplugin.networks.resolver import Resolver
+from wgplugin.state.store import Store
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "errors.md").read_text()
@@ -126,7 +126,7 @@ def client(tmp_path: Path, backend: MemoryBackend) -> Iterator[Client]:
     (tmp_path / "home.conf").write_text(HOME)
     folder = ConfigFolder(tmp_path, Settings(resolve_timeout=0.1))
     driver = Driver(folder, Store(tmp_path / "state"), backend, Resolver())
-    with serving(app.create_app(driver), tmp_path / "socket") as client:
+    with serving(http.create_app(driver), tmp_path / "socket") as client:
         yield client
 
 
@@ -181,7 +181,7 @@ def test_what_nobody_foresaw_has_a_code(client: Client, monkeypatch: pytest.Monk
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("wgplugin.driver.network_options", fail)
+    monkeypatch.setattr("wgplugin.docker.driver.network_options", fail)
     assert codes_of(err(client, "CreateNetwork", create_network("home"))) == [Code.FAILED]
 
 
@@ -190,7 +190,7 @@ def test_what_takes_too_long_has_a_code(
 ) -> None:
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
     client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
-    monkeypatch.setattr(app, "DEADLINE", 0.5)
+    monkeypatch.setattr(http, "DEADLINE", 0.5)
     backend.hanging.add("create")
     assert codes_of(err(client, "Join", ENDPOINT)) == [Code.TOO_LATE]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from wgplugin import config
-from wgplugin import folder as folder_module
-from wgplugin.config import MAX_SIZE, InterfaceConfig
+from wgplugin.conf import folder as folder_module
+from wgplugin.conf import parser
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.conf.parser import MAX_SIZE, InterfaceConfig
 from wgplugin.errors import ConfigError
-from wgplugin.folder import ConfigFolder
 
 TEXT = "[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nMTU = 1400\n"
 
@@ -76,15 +76,15 @@ def test_file_whose_second_call_never_comes_is_forgotten(
 def test_file_that_takes_long_to_parse_holds_up_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, parse, going_on = ConfigFolder(tmp_path), config.parse, threading.Event()
+    folder, parse, going_on = ConfigFolder(tmp_path), parser.parse, threading.Event()
 
-    def take_long(data: bytes, path: str) -> config.InterfaceConfig:
+    def take_long(data: bytes, path: str) -> parser.InterfaceConfig:
         assert going_on.wait(30)
         return parse(data, path)
 
     async def scenario() -> None:
         (tmp_path / "home.conf").write_text(TEXT)
-        monkeypatch.setattr(config, "parse", take_long)
+        monkeypatch.setattr(parser, "parse", take_long)
         reading = asyncio.create_task(folder.read("home"))
         await asyncio.sleep(0)
         going_on.set()

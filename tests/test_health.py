@@ -4,8 +4,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from wgplugin.health import Health, events, health, is_silent
-from wgplugin.wireguard import Device, Key, Peer, SocketAddress
+from wgplugin.model.device import Device, Key, Peer, SocketAddress
+from wgplugin.networks.health import Health, events, health, is_silent
 
 NOW = 1_000_000.0
 KEY = Key(bytes(31) + b"\1")

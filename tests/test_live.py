@@ -14,22 +14,22 @@ import pytest
 
 from tests.memory_backend import MemoryBackend
 from tests.memory_sandboxes import NO_DEVICE, MemorySandboxes, Namespace
-from wgplugin import protocol
 from wgplugin.codes import Code
-from wgplugin.config import PeerEndpoint
-from wgplugin.driver import Driver
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.conf.parser import PeerEndpoint
+from wgplugin.conf.settings import Settings
+from wgplugin.docker import protocol
+from wgplugin.docker.driver import Driver
 from wgplugin.errors import PluginError
-from wgplugin.folder import ConfigFolder
-from wgplugin.health import Health
-from wgplugin.live import Live
-from wgplugin.moments import Moment
-from wgplugin.plan import MAIN_TABLE, Address, Route, Rule
-from wgplugin.resolver import Resolver
-from wgplugin.routes import sink_address
-from wgplugin.settings import Settings
-from wgplugin.store import Store
-from wgplugin.tunnel import SETTLED, Tunnel
-from wgplugin.wireguard import Peer, SocketAddress
+from wgplugin.model.device import Peer, SocketAddress
+from wgplugin.model.namespace import MAIN_TABLE, Address, Route, Rule
+from wgplugin.model.routes import sink_address
+from wgplugin.networks.health import Health
+from wgplugin.networks.resolver import Resolver
+from wgplugin.networks.supervisor import Live
+from wgplugin.networks.tunnel import SETTLED, Tunnel
+from wgplugin.state.boottime import Moment
+from wgplugin.state.store import Store
 
 KEY = "/var/run/docker/netns/0123456789ab"
 PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
@@ -163,7 +163,7 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     host = Host(tmp_path)
-    monkeypatch.setattr("wgplugin.tunnel.now", lambda: host.time)
+    monkeypatch.setattr("wgplugin.networks.tunnel.now", lambda: host.time)
     host.write()
     return host
 
@@ -248,7 +248,7 @@ def test_docker_s_routes_are_left_until_all_of_them_are_there(
     """Docker fails to start a container if it can't set a route by way of another."""
 
     async def scenario() -> None:
-        monkeypatch.setattr("wgplugin.tunnel.GLANCE", 0.0)
+        monkeypatch.setattr("wgplugin.networks.tunnel.GLANCE", 0.0)
         host.write("0.0.0.0/0")
         await host.create()
         told = [route.destination for route in (await host.join()).static_routes]
@@ -542,7 +542,7 @@ def test_endpoint_that_is_dropped_without_a_word_is_forgotten(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        monkeypatch.setattr("wgplugin.live.TICK", 0.0)
+        monkeypatch.setattr("wgplugin.networks.supervisor.TICK", 0.0)
         await host.start_container()
         await host.driver.delete_network(protocol.NetworkRequest(network_id="n1"))
         keeping = asyncio.create_task(host.driver.keep())

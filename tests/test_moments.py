@@ -2,8 +2,8 @@
 
 import math
 
-from wgplugin import moments
-from wgplugin.moments import Moment
+from wgplugin.state import boottime
+from wgplugin.state.boottime import Moment
 
 
 def test_seconds_between_two_moments_of_a_boot() -> None:
@@ -15,5 +15,5 @@ def test_another_boot_is_infinitely_long_ago() -> None:
 
 
 def test_now_goes_on_within_a_boot() -> None:
-    first = moments.now()
-    assert 0 <= moments.now().since(first) < math.inf
+    first = boottime.now()
+    assert 0 <= boottime.now().since(first) < math.inf

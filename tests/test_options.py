@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from wgplugin.docker.options import NetworkOptions, endpoint_options, network_options
 from wgplugin.errors import PluginError
-from wgplugin.options import NetworkOptions, endpoint_options, network_options
 
 GENERIC = "com.docker.network.generic"
 

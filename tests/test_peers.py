@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from tests.memory_backend import MemoryBackend
-from wgplugin import config
+from wgplugin.conf import parser
 from wgplugin.errors import PluginError
-from wgplugin.peers import Peers
-from wgplugin.records import Network
-from wgplugin.resolver import Resolver
-from wgplugin.store import Store
-from wgplugin.wireguard import SocketAddress
+from wgplugin.model.device import SocketAddress
+from wgplugin.networks.peers import Peers
+from wgplugin.networks.resolver import Resolver
+from wgplugin.state.records import Network
+from wgplugin.state.store import Store
 
-CONFIG = config.parse(
+CONFIG = parser.parse(
     b"[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n[Peer]\n"
     b"PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\nEndpoint = vpn.test:51820\n",
     "home.conf",

@@ -10,7 +10,7 @@ import pytest
 
 from tests.serving import Client
 from tests.test_main import plugin, wait_for
-from wgplugin.privileges import CAP_DAC_OVERRIDE, CAP_NET_ADMIN
+from wgplugin.kernel.privileges import CAP_DAC_OVERRIDE, CAP_NET_ADMIN
 
 NEEDED = 1 << CAP_NET_ADMIN | 1 << CAP_DAC_OVERRIDE
 

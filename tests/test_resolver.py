@@ -7,11 +7,11 @@ from ipaddress import ip_address
 
 import pytest
 
-from wgplugin import resolver
-from wgplugin.config import PeerEndpoint
+from wgplugin.conf.parser import PeerEndpoint
 from wgplugin.errors import PluginError
-from wgplugin.resolver import Resolver
-from wgplugin.wireguard import SocketAddress
+from wgplugin.model.device import SocketAddress
+from wgplugin.networks import resolver
+from wgplugin.networks.resolver import Resolver
 
 
 def resolve(host: str, port: str, bound: float = 5.0) -> SocketAddress:

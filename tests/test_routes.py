@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wgplugin.routes import (
+from wgplugin.model.routes import (
     NEXT_HOPS,
     Network,
     Route,

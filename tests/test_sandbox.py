@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from wgplugin.sandbox import KEY, KernelSandboxes
-from wgplugin.setns import trouble
+from wgplugin.kernel.containers import KEY, KernelSandboxes
+from wgplugin.kernel.setns import trouble
 
 
 @pytest.mark.parametrize(

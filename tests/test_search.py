@@ -8,13 +8,13 @@ import pytest
 
 from tests.memory_backend import MemoryBackend
 from wgplugin.codes import Code
-from wgplugin.config import PeerEndpoint, PeerSection
+from wgplugin.conf.parser import PeerEndpoint, PeerSection
 from wgplugin.errors import PluginError
-from wgplugin.peers import Peers
-from wgplugin.resolver import Resolver
-from wgplugin.search import PAUSE, RETRY, Search
-from wgplugin.store import Store
-from wgplugin.wireguard import Key, Peer, SocketAddress
+from wgplugin.model.device import Key, Peer, SocketAddress
+from wgplugin.networks.peers import Peers
+from wgplugin.networks.reresolve import PAUSE, RETRY, Search
+from wgplugin.networks.resolver import Resolver
+from wgplugin.state.store import Store
 
 KEY = Key(b"k" * 32)
 ENDPOINT = PeerEndpoint("vpn.test", "51820")

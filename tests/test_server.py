@@ -12,13 +12,13 @@ from tests.memory_backend import MemoryBackend
 from tests.serving import Client
 from tests.test_driver import Host
 from wgplugin import server
-from wgplugin.app import create_app
-from wgplugin.driver import Driver
-from wgplugin.endpoints import device_name
-from wgplugin.folder import ConfigFolder
-from wgplugin.moments import Moment
-from wgplugin.resolver import Resolver
-from wgplugin.store import Store
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.docker.driver import Driver
+from wgplugin.docker.http import create_app
+from wgplugin.networks.claims import device_name
+from wgplugin.networks.resolver import Resolver
+from wgplugin.state.boottime import Moment
+from wgplugin.state.store import Store
 
 EARLY, LATE = Moment("boot", 1001.0), Moment("boot", 2000.0)
 

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from tests.strategies import networks
 from tests.test_driver import Host
 from wgplugin.codes import Code
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.conf.settings import MAX_FILE_SIZE, PLUGIN, TUNNEL, Settings, TunnelSettings
+from wgplugin.conf.settings_file import MAX_FAULTS, parse
 from wgplugin.errors import ConfigError, Fault, PluginError
-from wgplugin.folder import ConfigFolder
-from wgplugin.settings import MAX_FILE_SIZE, PLUGIN, TUNNEL, Settings, TunnelSettings
-from wgplugin.settings_file import MAX_FAULTS, parse
 
 EXAMPLE = Path(__file__).parents[1] / "wireguard_conf.example"
 KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="

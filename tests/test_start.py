@@ -23,6 +23,12 @@ def test_base_edition_loads_neither_the_live_one_nor_what_only_some_ask_for() ->
     script = "import sys, wgplugin.app, wgplugin.netlink, wgplugin.server; print(*sys.modules)"
     command = [sys.executable, "-c", script]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    assert "wgplugin.driver" in modules
-    rare = {"wgplugin.live", "wgplugin.sandbox", "wgplugin.tunnel", "prometheus_client", "yaml"}
+    assert "wgplugin.docker.driver" in modules
+    rare = {
+        "wgplugin.networks.supervisor",
+        "wgplugin.kernel.containers",
+        "wgplugin.networks.tunnel",
+        "prometheus_client",
+        "yaml",
+    }
     assert not rare & set(modules)

@@ -13,13 +13,14 @@ from starlette.routing import Route
 
 from tests.memory_backend import MemoryBackend
 from tests.serving import UnixConnection, serving
-from wgplugin import metrics, monitor, status
-from wgplugin.app import create_app
-from wgplugin.driver import Driver
-from wgplugin.folder import ConfigFolder
-from wgplugin.resolver import Resolver
-from wgplugin.status import PeerStatus, Status, TunnelStatus
-from wgplugin.store import Store
+from wgplugin.cli import status
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.docker.driver import Driver
+from wgplugin.docker.http import create_app
+from wgplugin.networks import metrics
+from wgplugin.networks.resolver import Resolver
+from wgplugin.networks.status import PeerStatus, Status, TunnelStatus, decode, encode
+from wgplugin.state.store import Store
 
 DASHBOARD = Path(__file__).parents[1] / "docs" / "grafana.json"
 NOW = 1_000_000.0
@@ -50,7 +51,7 @@ def get(path: Path, name: str) -> tuple[str, bytes]:
 
 
 def test_status_is_read_back_as_it_was() -> None:
-    assert status.decode(status.encode(STATUS)) == STATUS
+    assert decode(encode(STATUS)) == STATUS
 
 
 def test_table_has_a_line_a_peer_and_the_tunnel_once() -> None:
@@ -124,9 +125,9 @@ def test_people_see_the_plugin_on_a_socket(
     app: Starlette, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with serving(app, tmp_path / "sock") as client:
-        assert monitor.run(client.path, watch=False, as_json=False) == 0
+        assert status.run(client.path, watch=False, as_json=False) == 0
         assert capsys.readouterr().out.startswith("CONFIGURATION")
-        assert monitor.run(client.path, watch=False, as_json=True) == 0
+        assert status.run(client.path, watch=False, as_json=True) == 0
         assert json.loads(capsys.readouterr().out)["tunnels"] == []
 
 
@@ -134,14 +135,14 @@ def test_sockets_of_all_plugins_are_found(tmp_path: Path) -> None:
     for name in ("0123/wireguard.sock", "4567/other.sock", "89ab/wireguard.sock"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
-    found = [str(path.relative_to(tmp_path)) for path in monitor.sockets(tmp_path)]
+    found = [str(path.relative_to(tmp_path)) for path in status.sockets(tmp_path)]
     assert found == ["0123/wireguard.sock", "89ab/wireguard.sock"]
 
 
 def test_nobody_there_is_told_with_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert monitor.run(tmp_path / "sock", watch=False, as_json=False) == 1
+    assert status.run(tmp_path / "sock", watch=False, as_json=False) == 1
     assert "is the plugin enabled, and are you root?" in capsys.readouterr().err
 
 
@@ -153,7 +154,7 @@ def test_another_program_on_the_socket_is_told(
 
     other = Starlette(routes=[Route("/status", refuse)])
     with serving(other, tmp_path / "sock") as client:
-        assert monitor.run(client.path, watch=False, as_json=False) == 1
+        assert status.run(client.path, watch=False, as_json=False) == 1
     assert "no such plugin" in capsys.readouterr().err
 
 

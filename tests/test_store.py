@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from wgplugin.docker.protocol import StaticRoute
 from wgplugin.errors import StoreError
-from wgplugin.moments import Moment
-from wgplugin.protocol import StaticRoute
-from wgplugin.records import Endpoint, Network
-from wgplugin.store import MAX_SIZE, Store
+from wgplugin.state.boottime import Moment
+from wgplugin.state.records import Endpoint, Network
+from wgplugin.state.store import MAX_SIZE, Store
 
 NETWORK = Network(id="n1", configuration="home", tunnel={"sink": "off"})
 ROUTE = StaticRoute(destination="10.0.0.0/8", route_type=1)

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from wgplugin.options import ENDPOINT_OPTIONS, NETWORK_OPTIONS
-from wgplugin.settings import PLUGIN, TUNNEL
+from wgplugin.conf.settings import PLUGIN, TUNNEL
+from wgplugin.docker.options import ENDPOINT_OPTIONS, NETWORK_OPTIONS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -8,8 +8,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_network
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wgplugin import wgmsg
-from wgplugin.wireguard import DeviceConfig, Key, PeerConfig, SocketAddress
+from wgplugin.kernel import wireguard_messages
+from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress
 
 LARGEST_ATTRIBUTE = 0xFFFF
 
@@ -42,14 +42,14 @@ def peers(message: list[tuple[int, bytes]]) -> list[dict[int, bytes]]:
 
 
 def test_device_settings_that_are_none_are_left_alone() -> None:
-    (message,) = wgmsg.set_device("wg0", DeviceConfig())
+    (message,) = wireguard_messages.set_device("wg0", DeviceConfig())
     assert [kind & 0x3FFF for kind, _ in message] == [2, 8]
     assert message[0] == (2, b"wg0\0")
 
 
 def test_device_settings_have_the_types_of_the_kernel() -> None:
     config = DeviceConfig(key(1), listen_port=51820, fwmark=0xCA6C, replace_peers=True)
-    (message,) = wgmsg.set_device("wg0", config)
+    (message,) = wireguard_messages.set_device("wg0", config)
     assert dict(message[1:-1]) == {
         3: key(1).raw,
         5: struct.pack("=I", 1),
@@ -60,7 +60,7 @@ def test_device_settings_have_the_types_of_the_kernel() -> None:
 
 def test_zero_is_a_setting_and_not_left_alone() -> None:
     config = DeviceConfig(listen_port=0, fwmark=0, peers=(PeerConfig(key(1), None, None, 0),))
-    (message,) = wgmsg.set_device("wg0", config)
+    (message,) = wireguard_messages.set_device("wg0", config)
     assert dict(message)[6] == bytes(2)
     assert dict(message)[7] == bytes(4)
     assert peers(message)[0][5] == bytes(2)
@@ -75,7 +75,7 @@ def test_peer_has_all_its_settings() -> None:
         replace_allowed_ips=True,
         allowed_ips=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
     )
-    (message,) = wgmsg.set_device("wg0", DeviceConfig(peers=(peer,)))
+    (message,) = wireguard_messages.set_device("wg0", DeviceConfig(peers=(peer,)))
     (decoded,) = peers(message)
     assert decoded[1] == key(1).raw
     assert decoded[2] == key(2).raw
@@ -88,7 +88,7 @@ def test_peer_has_all_its_settings() -> None:
 def test_ipv6_endpoint_keeps_its_zone() -> None:
     host = IPv6Address("fe80::1")
     peer = PeerConfig(key(1), endpoint=SocketAddress(host, 1, scope_id=7))
-    (message,) = wgmsg.set_device("wg0", DeviceConfig(peers=(peer,)))
+    (message,) = wireguard_messages.set_device("wg0", DeviceConfig(peers=(peer,)))
     sockaddr = struct.unpack("=H2sI16sI", peers(message)[0][4])
     assert sockaddr == (socket.AF_INET6, b"\0\1", 0, host.packed, 7)
 
@@ -108,7 +108,7 @@ def test_any_number_of_allowed_ips_arrives_in_order_and_settings_once(counts: li
     got: dict[bytes, list[str]] = {}
     settings: list[bytes] = []
     config = DeviceConfig(private_key=key(99), peers=tuple(wanted))
-    for number, message in enumerate(wgmsg.set_device("wg0", config)):
+    for number, message in enumerate(wireguard_messages.set_device("wg0", config)):
         assert (3 in dict(message)) == (number == 0)
         for peer in peers(message) if config.peers else ():
             got.setdefault(peer[1], []).extend(allowed_ips(peer))
@@ -148,7 +148,7 @@ def test_device_is_read_as_the_kernel_shows_it() -> None:
         "_8": struct.pack("=Q", 5),
     }
     first = shown_peer(1, "10.0.0.0/8", "fd00::/8", **fields)
-    device = wgmsg.device(
+    device = wireguard_messages.device(
         [
             [(2, b"wg0\0"), (3, key(9).raw), (4, key(8).raw), (6, b"\x6c\xca"), (8, first)],
             [
@@ -172,5 +172,7 @@ def test_device_is_read_as_the_kernel_shows_it() -> None:
 
 
 def test_peer_to_be_removed_is_marked() -> None:
-    (message,) = wgmsg.set_device("wg0", DeviceConfig(peers=(PeerConfig(key(1), remove=True),)))
+    (message,) = wireguard_messages.set_device(
+        "wg0", DeviceConfig(peers=(PeerConfig(key(1), remove=True),))
+    )
     assert peers(message)[0][3] == struct.pack("=I", 1)

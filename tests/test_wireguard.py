@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from wgplugin.wireguard import (
+from wgplugin.model.device import (
     NO_KEY,
     Device,
     DeviceConfig,

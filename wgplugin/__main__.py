@@ -14,8 +14,8 @@ from wgplugin.codes import Code
 from wgplugin.start import SOCKET, listen
 
 if TYPE_CHECKING:
-    from wgplugin.sandbox import KernelSandboxes
-    from wgplugin.settings import Settings
+    from wgplugin.conf.settings import Settings
+    from wgplugin.kernel.containers import KernelSandboxes
 
 log = logging.getLogger("wgplugin")
 
@@ -53,13 +53,13 @@ def main(listener: int | None = None) -> int:
     status_parser.add_argument("--socket", type=Path, help="ask there, not where Docker has it")
     arguments = parser.parse_args()
     if arguments.command == "check":
-        from wgplugin import check
+        from wgplugin.cli import check
 
         return check.run(arguments.files, arguments.json)
     if arguments.command == "status":
-        from wgplugin import monitor
+        from wgplugin.cli import status
 
-        return monitor.run(arguments.socket, arguments.watch, arguments.json)
+        return status.run(arguments.socket, arguments.watch, arguments.json)
     # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
     return serve(listen(arguments.socket) if listener is None else listener, arguments)
 
@@ -73,17 +73,17 @@ def serve(listener: int, arguments: argparse.Namespace) -> int:
     import asyncio
     import socket
 
-    from wgplugin import privileges
-    from wgplugin.app import create_app
-    from wgplugin.driver import Driver
+    from wgplugin.conf.folder import ConfigFolder
+    from wgplugin.docker.driver import Driver
+    from wgplugin.docker.http import create_app
     from wgplugin.errors import PluginError
-    from wgplugin.folder import ConfigFolder
+    from wgplugin.kernel import privileges
+    from wgplugin.kernel.host import KernelBackend
+    from wgplugin.kernel.setns import trouble
     from wgplugin.logs import LogHandler
-    from wgplugin.netlink import KernelBackend
-    from wgplugin.resolver import Resolver
+    from wgplugin.networks.resolver import Resolver
     from wgplugin.server import Server
-    from wgplugin.setns import trouble
-    from wgplugin.store import Store
+    from wgplugin.state.store import Store
 
     logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
     own = _own_settings(arguments)
@@ -118,15 +118,15 @@ def _sandboxes(why_not: str) -> KernelSandboxes | None:
     """Return containers' namespaces, which can't be entered if there is a reason."""
     if why_not:
         return None
-    from wgplugin.sandbox import KernelSandboxes
+    from wgplugin.kernel.containers import KernelSandboxes
 
     return KernelSandboxes(DOCKER_RUN / "netns")
 
 
 def _own_settings(arguments: argparse.Namespace) -> Settings:
     """Return the settings of the command line and the environment, without those that are wrong."""
+    from wgplugin.conf.settings import Settings
     from wgplugin.errors import PluginError
-    from wgplugin.settings import Settings
 
     settings = Settings()
     given = {

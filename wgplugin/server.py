@@ -11,9 +11,9 @@ import uvicorn.config
 import uvicorn.server
 from starlette.applications import Starlette
 
-from wgplugin.driver import Driver
-from wgplugin.endpoints import SETTLING
+from wgplugin.docker.driver import Driver
 from wgplugin.errors import PluginError
+from wgplugin.networks.claims import SETTLING
 
 log = logging.getLogger(__name__)
 

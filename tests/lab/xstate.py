@@ -33,5 +33,5 @@ def _wanted() -> bool:
 
 def _build(new: Path) -> None:
     with step("processor with AMX: building a library"):
-        command = ["gcc", "-shared", "-fPIC", "-O2", "-o", new / "xstate.so", SOURCE]
-        run_logged(command, cache.log_file("xstate"))
+        options = ["-shared", "-fPIC", "-O2", "-o"]
+        run_logged(["gcc", *options, new / "xstate.so", SOURCE], cache.log_file("xstate"))

@@ -1,0 +1,1 @@
+"""What a person types: ``wgplugin check`` and ``wgplugin status``."""

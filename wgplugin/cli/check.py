@@ -1,0 +1,204 @@
+"""``wgplugin check``: files read as the plugin would read them, and what would come of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from wgplugin.cli.report import Report, container_text, report, settings_text
+from wgplugin.codes import Code
+from wgplugin.conf import parser, settings_file
+from wgplugin.conf.settings import (
+    CONFIGURATION_NAME,
+    FILE_NAME,
+    MAX_FILE_SIZE,
+    Settings,
+    TunnelSettings,
+)
+from wgplugin.errors import ConfigError, Fault, FileError, PluginError
+from wgplugin.files import read_file
+from wgplugin.model.attachment import check_tunnel
+
+FINE, ERRORS, UNREADABLE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of one file; a fault in line 0 is of the file as a whole."""
+
+    file: str
+    status: int
+    errors: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    container: Report | None = None
+    settings: Settings | None = None
+
+
+def run(files: Iterable[str], as_json: bool) -> int:
+    """Check files, tell what was found, and return the exit status: the highest of any file.
+
+    0: all are fine. 1: one has errors. 2: one can't be read. Errors and warnings go to standard
+    error, what a container will get to standard output; as JSON, all goes to standard output, as
+    one document (see `document`).
+    """
+    results = check_all(files)
+    if as_json:
+        print(json.dumps(document(results), indent=2))
+    else:
+        for result in results:
+            _print(result)
+    return max((result.status for result in results), default=FINE)
+
+
+def check_all(files: Iterable[str]) -> list[Result]:
+    """Check files: settings if they are YAML, else configurations.
+
+    The wgplugin.yaml beside a configuration counts; what is wrong with it is a result of its own.
+    """
+    results: dict[str, Result] = {}
+    for file in files:
+        path = Path(file)
+        if path.suffix in (".yaml", ".yml"):
+            results[file] = check_settings(path)
+            continue
+        settings, beside = Settings(), path.with_name(FILE_NAME)
+        if _exists(beside):
+            found = check_settings(beside)
+            settings = found.settings or settings
+            if found.status != FINE:
+                results[str(beside)] = found
+        results[file] = check_configuration(path, settings)
+    return list(results.values())
+
+
+def check_configuration(path: Path, settings: Settings) -> Result:
+    """Check one .conf file, whose container will have these settings."""
+    fine = Result(_shown(path), FINE)
+    try:
+        parsed = parser.parse(_read(path, parser.MAX_SIZE), fine.file)
+        container = report(parsed, settings.tunnel(path.stem))
+    except PluginError as error:
+        return _failed(fine, error)
+    warnings = parsed.warnings
+    if path.suffix != ".conf" or not CONFIGURATION_NAME.fullmatch(path.stem):
+        hint = "rename it to NAME.conf, with up to 64 letters, digits and _ = + . -"
+        message = "no network can be given this file's name"
+        warnings = (Fault.of_file(Code.FILE_NAME, message, hint), *warnings)
+    return replace(fine, warnings=warnings, container=container)
+
+
+def check_settings(path: Path) -> Result:
+    """Check one file of settings."""
+    fine = Result(_shown(path), FINE)
+    try:
+        settings = settings_file.parse(_read(path, MAX_FILE_SIZE), fine.file)
+        for tunnel in (settings.defaults, *settings.configurations.values()):
+            check_tunnel(tunnel)
+    except PluginError as error:
+        return _failed(fine, error)
+    missing = [
+        Fault.of_file(
+            Code.NO_FILE_FOR_SETTINGS,
+            f"there is no {name}.conf beside it for the settings of {name}",
+        )
+        for name in settings.configurations
+        if not _exists(path.with_name(f"{name}.conf"))
+    ]
+    return replace(fine, warnings=tuple(missing), settings=settings)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _read(path: Path, max_size: int) -> bytes:
+    try:
+        return read_file(path, max_size)
+    except FileNotFoundError:
+        fault = Fault.of_file(Code.NO_SUCH_FILE, "no such file")
+    except FileError as error:
+        fault = Fault.of_file(error.code, error.message)
+    raise ConfigError(_shown(path), [fault])
+
+
+def _failed(fine: Result, error: PluginError) -> Result:
+    if not isinstance(error, ConfigError):
+        return replace(fine, status=ERRORS, errors=(Fault.of_file(error.code, error.message),))
+    unreadable = not error.faults[0].line
+    return replace(fine, status=UNREADABLE if unreadable else ERRORS, errors=error.faults)
+
+
+def _shown(path: Path) -> str:
+    """Return a path as text that can be printed, whatever bytes it has."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
+def _print(result: Result) -> None:
+    for kind, faults in (("", result.errors), ("warning: ", result.warnings)):
+        for fault in faults:
+            print(fault.within(result.file, kind), file=sys.stderr)
+    if result.container:
+        print(f"{result.file}\n{container_text(result.container)}")
+    if result.settings:
+        print(f"{result.file}\n{settings_text(result.settings)}")
+
+
+def document(results: Iterable[Result]) -> dict[str, Any]:
+    """Return results as a document for programs.
+
+    ``{"files": [{"file", "status", "errors", "warnings", "container", "settings"}, …]}``:
+
+    - ``status``: "fine", "errors" or "unreadable";
+    - ``errors``, ``warnings``: ``{"line", "column", "code", "message", "hint"}``, where line and
+      column count from 1, or are null for the file as a whole, and the hint may be empty;
+    - ``container``: the fields of `report.Report`, or null: for a file of settings, and for one
+      that has errors;
+    - ``settings``: ``{"log-level", "resolve-timeout", "re-resolve-after", "defaults",
+      "configurations"}`` in the form of wgplugin.yaml, every configuration with all of its own
+      settings, or null.
+
+    Of keys there are the peers' public ones, and no other.
+    """
+    return {"files": [_file(result) for result in results]}
+
+
+def _file(result: Result) -> dict[str, Any]:
+    return {
+        "file": result.file,
+        "status": ("fine", "errors", "unreadable")[result.status],
+        "errors": [_fault(fault) for fault in result.errors],
+        "warnings": [_fault(fault) for fault in result.warnings],
+        "container": asdict(result.container) if result.container else None,
+        "settings": _settings(result.settings) if result.settings else None,
+    }
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "line": fault.line or None,
+        "column": fault.column or None,
+        "code": fault.code,
+        "message": fault.message,
+        "hint": fault.hint,
+    }
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "log-level": settings.log_level,
+        "resolve-timeout": settings.resolve_timeout,
+        "re-resolve-after": settings.re_resolve_after,
+        "defaults": _tunnel(settings.defaults),
+        "configurations": {name: _tunnel(of) for name, of in settings.configurations.items()},
+    }
+
+
+def _tunnel(tunnel: TunnelSettings) -> dict[str, Any]:
+    return {**asdict(tunnel), "bypass": [str(net) for net in tunnel.bypass]}

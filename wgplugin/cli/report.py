@@ -1,0 +1,214 @@
+"""What a container will get of a configuration, for people and programs to read. Pure.
+
+No secret is in a report: of keys it has the peers' public ones alone.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from ipaddress import ip_interface, ip_network
+
+from wgplugin.conf.parser import InterfaceConfig, PeerEndpoint
+from wgplugin.conf.settings import Settings, TunnelSettings
+from wgplugin.model import routes
+from wgplugin.model.attachment import (
+    OVERHEAD,
+    attachment,
+    check_tunnel,
+    needs_sink_address,
+    tunnel_mtu,
+)
+from wgplugin.model.routes import Interface, Network
+
+# What Docker will assign isn't known here, and of no matter for the routes but that it is there.
+ASSIGNED = (ip_interface("0.0.0.0/32"), ip_interface("::/128"))
+WIDTH = 100
+
+EDITIONS = {
+    "base": "base",
+    "live": "needs the live edition: the base edition sets one IPv4 and one IPv6 address",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReport:
+    """A peer; ``endpoint`` is as in the file, None for a peer that isn't called but calls."""
+
+    public_key: str
+    endpoint: str | None
+    allowed_ips: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a container will get.
+
+    ``addresses``: none if Docker's IPAM, or an option, is to give them. ``routes``: destinations in
+    the tunnel; ``sink``: those that are refused, instead of leaving by another network; ``bypass``:
+    those taken out of the tunnel; ``unrouted``: AllowedIPs that get no route, as the container has
+    no IPv6 address. ``default``: "tunnel", or "gateway" if Docker chooses the default route among
+    the container's networks. ``mtu``: None is automatic. ``dns``, ``dns_search``: what Docker must
+    be told; ``dns_policy``: what happens otherwise. ``edition``: "base", or "live" if the base
+    edition can't do it.
+    """
+
+    addresses: tuple[str, ...]
+    routes: tuple[str, ...]
+    sink: tuple[str, ...]
+    bypass: tuple[str, ...]
+    unrouted: tuple[str, ...]
+    default: str
+    mtu: int | None
+    dns: tuple[str, ...]
+    dns_search: tuple[str, ...]
+    dns_policy: str
+    edition: str
+    peers: tuple[PeerReport, ...]
+
+
+def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
+    """Return what a container will get of a configuration with these settings.
+
+    Raises:
+        PluginError: the settings don't go together.
+    """
+    check_tunnel(tunnel)
+    allowed = dict.fromkeys(net for peer in config.peers for net in peer.allowed_ips)
+    addresses = config.addresses or ASSIGNED
+    if needs_sink_address(config, addresses, tunnel):
+        addresses = (*addresses, routes.sink_address(""))
+    usable = {4, *(address.version for address in addresses)}
+    inside = _destinations(config, addresses, replace(tunnel, sink=False))
+    besides = _destinations(config, addresses, tunnel) - inside
+    full = routes.full_families(allowed)
+    families = [address.version for address in config.addresses]
+    return Report(
+        addresses=_texts(config.addresses),
+        routes=_texts(_as_written(allowed, inside, {each.network for each in addresses})),
+        sink=_texts(routes.collapsed(net for net in besides if net.version not in full)),
+        bypass=_texts(tunnel.bypass),
+        unrouted=_texts(net for net in allowed if config.routes and net.version not in usable),
+        default=tunnel.default,
+        mtu=config.mtu,
+        dns=_texts(config.dns),
+        dns_search=config.dns_search,
+        dns_policy=tunnel.dns,
+        edition="base" if len(families) == len(set(families)) else "live",
+        peers=tuple(_peers(config)),
+    )
+
+
+def _destinations(
+    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+) -> set[Network]:
+    """Return where a container's routes lead to, without the next hops that make them."""
+    static_routes, gateways = attachment(config, addresses, tunnel)
+    hops = {
+        ip_network(hop) for hop in (*gateways, *(each.next_hop for each in static_routes)) if hop
+    }
+    defaults = {routes.EVERYTHING[hop.version] for hop in map(ip_network, gateways)}
+    return {ip_network(each.destination) for each in static_routes} - hops | defaults
+
+
+def _as_written(
+    allowed: Iterable[Network], inside: set[Network], connected: set[Network]
+) -> Iterator[Network]:
+    """Yield destinations as the file has them; those of which only a part is left, in parts."""
+    rest = set(inside)
+    for net in allowed:
+        parts = {*net.subnets()} if net.prefixlen == 0 and net not in inside else {net}
+        if parts <= inside | connected:
+            yield net
+            rest -= parts
+    yield from routes.collapsed(rest)
+
+
+def _peers(config: InterfaceConfig) -> Iterator[PeerReport]:
+    for peer in config.peers:
+        yield PeerReport(
+            public_key=peer.public_key.base64(),
+            endpoint=_endpoint(peer.endpoint) if peer.endpoint else None,
+            allowed_ips=_texts(peer.allowed_ips),
+        )
+
+
+def _endpoint(endpoint: PeerEndpoint) -> str:
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"{host}:{endpoint.port}"
+
+
+def _texts(values: Iterable[object]) -> tuple[str, ...]:
+    return tuple(map(str, values))
+
+
+def container_text(found: Report) -> str:
+    """Return a report as a table for people."""
+    return _table(_container_rows(found))
+
+
+def _container_rows(found: Report) -> Iterator[tuple[str, str]]:
+    assigned = "from Docker, or the container's options: the file has no Address"
+    yield "addresses", ", ".join(found.addresses) or assigned
+    yield "routes", ", ".join(found.routes) or "none"
+    if found.unrouted:
+        yield "no route", f"{', '.join(found.unrouted)}: the file has no IPv6 Address"
+    if found.sink:
+        yield "sink", f"{', '.join(found.sink)}: what isn't routed above is refused"
+    if found.bypass:
+        yield "bypass", f"{', '.join(found.bypass)}: not by the tunnel"
+    if found.default == "gateway":
+        yield "default", "Docker chooses it among the container's networks"
+    yield "MTU", str(found.mtu or f"automatic: {_automatic_mtu(found)}")
+    if found.dns or found.dns_search:
+        servers = [f"--dns {server}" for server in found.dns]
+        domains = [f"--dns-search {domain}" for domain in found.dns_search]
+        must = "must" if found.dns_policy == "require" else "is to"
+        yield "DNS", f"{must} be given to Docker: docker run {' '.join([*servers, *domains])}"
+    yield "edition", EDITIONS[found.edition]
+    for number, peer in enumerate(found.peers, 1):
+        where = f"at {peer.endpoint}" if peer.endpoint else "which has no Endpoint"
+        yield f"peer {number}", f"{peer.public_key} {where}"
+
+
+def _automatic_mtu(found: Report) -> str:
+    if any(peer.endpoint for peer in found.peers):
+        return f"path to the peer less {OVERHEAD}"
+    return f"{tunnel_mtu(())}, as no peer has an Endpoint"
+
+
+def settings_text(settings: Settings) -> str:
+    """Return settings as a table for people."""
+    return _table(_settings_rows(settings))
+
+
+def _settings_rows(settings: Settings) -> Iterator[tuple[str, str]]:
+    yield "log-level", settings.log_level
+    yield "resolve-timeout", f"{settings.resolve_timeout:g}"
+    yield "re-resolve-after", f"{settings.re_resolve_after:g}"
+    yield "defaults", _tunnel_text(settings.defaults)
+    for name, tunnel in settings.configurations.items():
+        yield name, _tunnel_text(tunnel)
+
+
+def _tunnel_text(tunnel: TunnelSettings) -> str:
+    sink = "on" if tunnel.sink else "off"
+    bypass = ", ".join(map(str, tunnel.bypass)) or "none"
+    return f"dns {tunnel.dns}; sink {sink}; bypass {bypass}; default {tunnel.default}"
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    rows = tuple(rows)
+    margin = max(len(name) for name, _ in rows) + 4
+    return "\n".join(
+        textwrap.fill(
+            text,
+            WIDTH,
+            initial_indent=f"  {name}".ljust(margin),
+            subsequent_indent=" " * margin,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, text in rows
+    )

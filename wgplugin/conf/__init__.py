@@ -1,0 +1,1 @@
+"""The user's files: WireGuard configurations and wgplugin.yaml, from text to values."""

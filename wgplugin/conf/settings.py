@@ -1,0 +1,193 @@
+"""The plugin's settings: what there is to set, and how each value is written.
+
+The same text means the same in wgplugin.yaml, in a network's or container's option, and in the
+environment. Pure: no input, no output.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+from wgplugin.codes import Code
+from wgplugin.conf.hints import shown
+from wgplugin.conf.values import BadValueError, allowed_ip, commas
+from wgplugin.errors import PluginError
+from wgplugin.model.routes import Network
+
+FILE_NAME = "wgplugin.yaml"
+MAX_FILE_SIZE = 64 * 1024
+
+OPTION_PREFIX = "wireguard-"
+"""What the name of a tunnel's setting begins with where it is an option of Docker's."""
+
+MAX_RESOLVE_TIMEOUT = 20.0
+"""In seconds; a call of Docker's as a whole is given up after 25."""
+
+MAX_RE_RESOLVE_AFTER = 86400.0
+
+ON = ("on", "true", "yes")
+OFF = ("off", "false", "no")
+"""YAML's words for one and the other."""
+
+Reader = Callable[[str], Any]
+
+CONFIGURATION_NAME = re.compile(r"[A-Za-z0-9_=+.-]{1,64}")
+
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelSettings:
+    """What is set of one container's tunnel.
+
+    ``dns``: what to do where the container isn't started with the file's DNS. ``sink``: whether
+    the other family of a full tunnel is refused. ``bypass``: destinations outside the tunnel.
+    ``default``: whose default route wins, the tunnel's or the one that Docker chooses.
+    """
+
+    dns: Literal["warn", "require", "off"] = "warn"
+    sink: bool = True
+    bypass: tuple[Network, ...] = ()
+    default: Literal["tunnel", "gateway"] = "tunnel"
+
+    def override(self, *layers: Mapping[str, str]) -> TunnelSettings:
+        """Return the settings with some replaced, by name (without `OPTION_PREFIX`); the last win.
+
+        Raises:
+            PluginError: there is no such setting, or it has other values; names the option.
+        """
+        values: dict[str, Any] = {}
+        for texts in layers:
+            values |= _values(texts, TUNNEL, lambda name: OPTION_PREFIX + name)
+        return replace(self, **values)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is set of the plugin; ``resolve_timeout`` and ``re_resolve_after`` are in seconds.
+
+    ``configurations`` has the settings of each configuration that has some of its own.
+    """
+
+    log_level: str = "info"
+    resolve_timeout: float = 10.0
+    re_resolve_after: float = 135.0
+    defaults: TunnelSettings = TunnelSettings()
+    configurations: Mapping[str, TunnelSettings] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    def override(self, texts: Mapping[str, str]) -> Settings:
+        """Return the settings with some of the plugin's own replaced, by name.
+
+        Raises:
+            PluginError: there is no such setting, or it has other values; names the variable of
+                the environment.
+        """
+        return replace(self, **_values(texts, PLUGIN, _variable))
+
+    def tunnel(self, configuration: str) -> TunnelSettings:
+        """Return what is set of a configuration's tunnel."""
+        return self.configurations.get(configuration, self.defaults)
+
+
+def closest(name: str, known: Collection[str]) -> str:
+    """Return a hint on what an unknown name was meant to be, or what there is."""
+    name = name.lower().removeprefix(OPTION_PREFIX)
+    found = difflib.get_close_matches(name, known, n=1) if len(name) < 32 else ()
+    return f"did you mean {found[0]}?" if found else f"there are: {', '.join(known)}"
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def _values(
+    texts: Mapping[str, str], readers: Mapping[str, Reader], title: Callable[[str], str]
+) -> dict[str, Any]:
+    values = {}
+    for name, text in texts.items():
+        if name not in readers:
+            message = f"unknown setting {shown(title(name))}; {closest(name, readers)}"
+            raise PluginError(Code.UNKNOWN_SETTING, message)
+        try:
+            values[name.replace("-", "_")] = readers[name](text)
+        except BadValueError as bad:
+            hint = f"; {bad.hint}" if bad.hint else ""
+            raise PluginError(bad.code, f"{title(name)}: {bad.message}{hint}") from None
+    return values
+
+
+def _choice(*choices: str) -> Reader:
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise _not_among(text, choices)
+        return text.lower()
+
+    return read
+
+
+def _switch(text: str) -> bool:
+    for value, words in ((True, ON), (False, OFF)):
+        if text.lower() in words:
+            return value
+    raise _not_among(text, ("on", "off"))
+
+
+def _not_among(text: str, choices: tuple[str, ...]) -> BadValueError:
+    allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
+    if not text:
+        return BadValueError(Code.BAD_SETTING, "the value is missing", f"it is {allowed}")
+    return BadValueError(Code.BAD_SETTING, f"{shown(text)} isn't {allowed}")
+
+
+def _seconds(most: float) -> Reader:
+    def read(text: str) -> float:
+        seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
+        if not 0 < seconds <= most:
+            message = f"{shown(text)} isn't a number of seconds above 0, up to {most:g}"
+            raise BadValueError(Code.BAD_SETTING, message)
+        return seconds
+
+    return read
+
+
+def _prefixes(text: str) -> tuple[Network, ...]:
+    items = [(offset, item) for offset, item in commas(text) if text.strip()]
+    return tuple(dict.fromkeys(_prefix(item, offset) for offset, item in items))
+
+
+def _prefix(item: str, offset: int) -> Network:
+    text = item.strip()
+    offset += item.index(text)
+    try:
+        change = allowed_ip(text)
+    except BadValueError as bad:
+        where = offset + bad.offset
+        raise BadValueError(Code.BAD_BYPASS, bad.message, bad.hint, where) from None
+    if change.sign:
+        message = f"a prefix has no '{change.sign}' before it"
+        raise BadValueError(Code.BAD_BYPASS, message, "", offset)
+    if not change.exact:
+        message, hint = f"{shown(text)} has bits after its prefix", f"did you mean {change.range}?"
+        raise BadValueError(Code.BAD_BYPASS, message, hint, offset)
+    return change.range
+
+
+PLUGIN: Mapping[str, Reader] = {
+    "log-level": _choice("debug", "info", "warning", "error"),
+    "resolve-timeout": _seconds(MAX_RESOLVE_TIMEOUT),
+    "re-resolve-after": _seconds(MAX_RE_RESOLVE_AFTER),
+}
+TUNNEL: Mapping[str, Reader] = {
+    "dns": _choice("warn", "require", "off"),
+    "sink": _switch,
+    "bypass": _prefixes,
+    "default": _choice("tunnel", "gateway"),
+}
+"""How each setting's text is read; a reader raises `BadValueError`."""

@@ -1,0 +1,1 @@
+"""Docker's side: its network driver protocol over HTTP, decoded and encoded."""

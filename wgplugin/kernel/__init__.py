@@ -1,0 +1,1 @@
+"""The kernel's side: rtnetlink, WireGuard's netlink, nftables, namespaces, capabilities."""

@@ -1,0 +1,150 @@
+"""What is done to a tunnel by a thread that is in its container's network namespace.
+
+Every function raises GoneError if the device isn't there, and pyroute2's NetlinkError or OSError if
+the kernel refuses.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Collection, Iterator
+
+from pyroute2.netlink import NETLINK_NETFILTER
+
+from wgplugin.codes import Code
+from wgplugin.errors import BackendError
+from wgplugin.kernel import firewall, nftables
+from wgplugin.kernel.rtnl import ROUTE_LOCALNET, Link, Links
+from wgplugin.kernel.wireguard import WireGuardSocket
+from wgplugin.model import namespace
+from wgplugin.model.backends import Sight
+from wgplugin.model.device import DeviceConfig, Key, diff, short
+from wgplugin.model.namespace import Changes, Plan, Route
+from wgplugin.model.routes import Network
+
+ROUNDS = 3
+"""How often something is set again that doesn't stay as it is set."""
+
+TIMEOUT = 10.0
+
+
+class GoneError(Exception):
+    """Raised when a namespace has no such device."""
+
+
+def guard(wanted: Plan) -> bool:
+    """Close all ways out but the tunnel, whose device isn't there yet."""
+    with Links() as links:
+        found = set(links.items(wanted.table))
+        links.change(Changes(tuple(namespace.guard(wanted) - found), ()))
+    return True
+
+
+def ready(device: str, told: Collection[Network]) -> bool:
+    """Tell whether Docker is done with the device: it sets routes last."""
+    with Links() as links:
+        link = links.find(device)
+        if link is None or not link.up or link.ifname == device:
+            return False
+        found = links.items(namespace.table(device), link.index, main=True)
+        return {Route(net, namespace.MAIN_TABLE) for net in told} <= set(found)
+
+
+def look(device: str) -> Sight:
+    """Return a tunnel as it is."""
+    with Links() as links, WireGuardSocket() as wireguard:
+        link = _expect(links, device)
+        links.loosen()
+        return Sight(link.ifname, wireguard.get(link.ifname))
+
+
+def configure(device: str, change: DeviceConfig) -> bool:
+    """Change a device."""
+    with Links() as links, WireGuardSocket() as wireguard:
+        wireguard.set(_expect(links, device).ifname, change)
+    return True
+
+
+def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> list[str]:
+    """Make a tunnel what it shall be; return what was changed."""
+    done: list[str] = []
+    with Links() as links, WireGuardSocket() as wireguard:
+        link = _expect(links, wanted.device)
+        if config is not None:
+            change = diff(wireguard.get(link.ifname), config, moved)
+            if change != DeviceConfig():
+                wireguard.set(link.ifname, change)
+                done += _told(change)
+        if wanted.mtu and wanted.mtu != link.mtu:
+            links.set_mtu(link, wanted.mtu)
+            done.append(f"MTU {wanted.mtu}")
+        # Docker has disabled IPv6 on a device that came without an address of it.
+        late = (each for each in wanted.addresses if each.version not in link.families)
+        done += [f"{each} only from the container's next start on" for each in late]
+        for _ in range(ROUNDS):
+            found = links.items(wanted.table, link.index, main=wanted.own_table)
+            todo = namespace.changes(wanted, link.families, found)
+            if not todo:
+                return done
+            links.change(todo, link.index)
+            done += [f"{item} added" for item in todo.add]
+            done += [f"{item} removed" for item in todo.delete]
+    message = f"the container's network doesn't stay as it is set: {', '.join(done)}"
+    raise BackendError(Code.NOT_SET_UP, message)
+
+
+def put_filter(wanted: Plan) -> None:
+    """Put a tunnel's nftables into place."""
+    with Links() as links:
+        link = _expect(links, wanted.device)
+        links.loosen()
+        # A query to Docker's resolver comes from 127.0.0.1, and so isn't sent elsewhere without.
+        links.set_ipv4(link.index, ROUTE_LOCALNET, int(wanted.dns is not None))
+    try:
+        _send(nftables.replace_table(wanted.device, firewall.chains(wanted)))
+    except OSError as error:
+        message = f"the kernel's nftables can't do it: {error.strerror}"
+        raise BackendError(Code.NO_NFTABLES, message) from None
+
+
+def clear(device: str) -> None:
+    """Take away all that a tunnel has, but for the device."""
+    with contextlib.suppress(OSError):
+        _send(nftables.delete_table(device))
+    own = namespace.table(device)
+    with Links() as links:
+        links.change(namespace.farewell(own, links.items(own)))
+
+
+def _expect(links: Links, device: str) -> Link:
+    link = links.find(device)
+    if link is None:
+        raise GoneError
+    return link
+
+
+def _told(change: DeviceConfig) -> Iterator[str]:
+    if change.private_key:
+        yield "private key changed"
+    if change.listen_port is not None:
+        yield f"listen port {change.listen_port}"
+    if change.fwmark is not None:
+        yield f"fwmark {change.fwmark}"
+    for peer in change.peers:
+        yield f"peer {short(peer.public_key)} {'removed' if peer.remove else 'set'}"
+
+
+def _send(messages: list[bytes]) -> None:
+    """Have a batch of nftables messages carried out; OSError if the kernel refuses one."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        connection.settimeout(TIMEOUT)
+        connection.send(b"".join(messages))
+        # The first and the last of a batch aren't acknowledged.
+        for _ in messages[1:-1]:
+            code = -struct.unpack_from("=i", connection.recv(65536), 16)[0]
+            if code:
+                raise OSError(code, os.strerror(code))

@@ -1,0 +1,124 @@
+"""Entering containers' network namespaces, which is all that CAP_SYS_ADMIN is used for.
+
+A thread enters a namespace by setns(2) and never comes back: one does one job and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pyroute2.netlink.exceptions import NetlinkError
+
+from wgplugin.codes import Code
+from wgplugin.errors import BackendError
+from wgplugin.kernel import apply
+from wgplugin.kernel.setns import enter
+from wgplugin.model.backends import Sight
+from wgplugin.model.device import DeviceConfig, Key
+from wgplugin.model.namespace import Plan
+from wgplugin.model.routes import Network
+from wgplugin.threads import to_the_end
+
+T = TypeVar("T")
+
+KEY = re.compile(r"/(?:var/)?run/docker/netns/([0-9a-f]{1,64})")
+"""What Docker calls a namespace: the path of its file on the host, where /var/run leads to /run."""
+
+JOBS = 16
+"""How many threads there are at most."""
+
+_GONE = (errno.ENOENT, errno.EINVAL)
+
+
+class KernelSandboxes:
+    """The Sandboxes of this host's kernel; for the methods see there."""
+
+    def __init__(self, folder: Path) -> None:
+        """Look for the namespaces' files in ``folder``: where the host's /run/docker/netns is."""
+        self._folder = folder
+        self._jobs = asyncio.Semaphore(JOBS)
+
+    async def exists(self, key: str) -> bool:
+        """See Sandboxes."""
+        with contextlib.suppress(BackendError):
+            return await self._inside(key, lambda: True) or False
+        return False
+
+    async def guard(self, key: str, plan: Plan) -> bool:
+        """See Sandboxes."""
+        return await self._inside(key, apply.guard, plan) or False
+
+    async def ready(self, key: str, device: str, told: Collection[Network]) -> bool:
+        """See Sandboxes."""
+        return await self._inside(key, apply.ready, device, told) or False
+
+    async def apply(
+        self,
+        key: str,
+        plan: Plan,
+        config: DeviceConfig | None = None,
+        moved: Collection[Key] = (),
+    ) -> list[str] | None:
+        """See Sandboxes."""
+        return await self._inside(key, apply.apply, plan, config, moved)
+
+    async def filter(self, key: str, plan: Plan) -> None:
+        """See Sandboxes."""
+        await self._inside(key, apply.put_filter, plan)
+
+    async def look(self, key: str, device: str) -> Sight | None:
+        """See Sandboxes."""
+        return await self._inside(key, apply.look, device)
+
+    async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
+        """See Sandboxes."""
+        return await self._inside(key, apply.configure, device, change) or False
+
+    async def clear(self, key: str, device: str) -> None:
+        """See Sandboxes."""
+        await self._inside(key, apply.clear, device)
+
+    async def _inside(self, key: str, work: Callable[..., T], *args: Any) -> T | None:
+        match = KEY.fullmatch(key)
+        if match is None:
+            return None
+        path = self._folder / match[1]
+        async with self._jobs:
+            worker = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
+            try:
+                return await to_the_end(_enter_and, path, work, args, executor=worker)
+            finally:
+                worker.shutdown(wait=False)
+
+
+def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T | None:
+    try:
+        enter(path)
+    except OSError as error:
+        if error.errno in _GONE:
+            return None
+        message = f"a container's network namespace can't be entered: {error}"
+        raise BackendError(Code.NOT_ENTERED, message) from None
+    try:
+        return work(*args)
+    except apply.GoneError:
+        return None
+    except NetlinkError as error:
+        if error.code == errno.ENODEV:
+            return None
+        reason = f"{os.strerror(error.code)} ({error.args[-1]})"
+        raise _not_set_up(reason) from None
+    except OSError as error:
+        raise _not_set_up(str(error)) from None
+
+
+def _not_set_up(reason: str) -> BackendError:
+    return BackendError(Code.NOT_SET_UP, f"the container's network can't be set up: {reason}")

@@ -1,0 +1,230 @@
+"""The kernel backend: links by rtnetlink, WireGuard by generic netlink."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, TypeVar
+
+from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST
+from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.rtnl import (
+    RTM_DELLINK,
+    RTM_GETLINK,
+    RTM_GETNSID,
+    RTM_NEWLINK,
+    RTM_SETLINK,
+)
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
+
+from wgplugin.codes import Code
+from wgplugin.errors import BackendError
+from wgplugin.kernel.netlink import request
+from wgplugin.kernel.wireguard import WireGuardSocket
+from wgplugin.model.device import DeviceConfig, Place
+from wgplugin.model.namespace import MAIN_TABLE
+from wgplugin.threads import to_the_end
+
+KIND = "wireguard"
+NAMESPACES_IN_32_KIB = range(1100, 1171)
+
+PORT_TRIES = 30
+PORT_PAUSE = 0.1
+
+# What ip(7) and ipv6(7) say of a connected socket's route: linux/in.h, linux/in6.h.
+IP_MTU, IPV6_MTU = 14, 24
+ANY_PORT = 9
+
+T = TypeVar("T")
+
+ADVICE = {
+    errno.EOPNOTSUPP: (
+        Code.NO_WIREGUARD,
+        "this host's kernel has no WireGuard; it needs Linux 5.6 or newer with the "
+        "wireguard module (try: modprobe wireguard)",
+    ),
+    errno.EPERM: (
+        Code.NOT_PERMITTED,
+        "the plugin isn't allowed to manage devices; it needs CAP_NET_ADMIN",
+    ),
+}
+
+
+class KernelBackend:
+    """The Backend that drives the kernel of this host.
+
+    A call into the kernel may block (deleting a device does, for tens of milliseconds), so all run
+    in a thread. It is one: the kernel, too, does one such call at a time (rtnl_lock).
+    """
+
+    def __init__(self) -> None:
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="netlink")
+
+    async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
+        """Make a device; see Backend."""
+        await self._run(self._create, ifname, mtu, config)
+        if config.listen_port:
+            await self._expect_port(ifname, config.listen_port)
+
+    async def delete(self, ifname: str) -> None:
+        """Delete a device; see Backend."""
+        await self._run(self._delete, ifname)
+
+    async def places(self) -> Mapping[str, Place]:
+        """Find devices; see Backend."""
+        return await self._run(self._places)
+
+    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
+        """Ask the kernel's routes; see Backend."""
+        if host is None:
+            return await self._run(self._default_mtu)
+        # Too little for a thread; but whoever asks for many hosts lets others have their turn.
+        await asyncio.sleep(0)
+        return _path_mtu(host)
+
+    async def _run(self, work: Callable[..., T], *args: Any) -> T:
+        return await to_the_end(work, *args, executor=self._worker)
+
+    async def _expect_port(self, ifname: str, port: int) -> None:
+        # A dying network namespace gives its devices' ports back some time later.
+        for _ in range(PORT_TRIES):
+            if await self._run(self._port_is_free, ifname):
+                return
+            await asyncio.sleep(PORT_PAUSE)
+        raise BackendError(
+            Code.PORT_IN_USE,
+            f"ListenPort {port} is in use on this host (see: ss -lunp sport = :{port}); "
+            "choose another or leave it out",
+        )
+
+    @cached_property
+    def _links(self) -> Any:
+        links: Any = IPRoute(ext_ack=True)
+        links.status["nlm_generator"] = False
+        return links
+
+    @cached_property
+    def _devices(self) -> WireGuardSocket:
+        return WireGuardSocket()
+
+    def _create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
+        kind = {"attrs": [("IFLA_INFO_KIND", KIND)]}
+        with _errors(f"the WireGuard device {ifname} can't be made"):
+            try:
+                self._link(RTM_NEWLINK, ifname, IFLA_MTU=mtu, IFLA_LINKINFO=kind)
+            except NetlinkError as error:
+                if error.code != errno.EEXIST:
+                    raise
+                self._link(RTM_DELLINK, ifname)
+                self._link(RTM_NEWLINK, ifname, IFLA_MTU=mtu, IFLA_LINKINFO=kind)
+            # By this it is found again in a container, where it gets another name.
+            self._link(RTM_SETLINK, ifname, IFLA_IFALIAS=ifname)
+        with _errors(f"the WireGuard device {ifname} can't be configured"):
+            self._devices.set(ifname, config)
+
+    def _port_is_free(self, ifname: str) -> bool:
+        # WireGuard opens its socket when the device goes up, which Docker does too late to tell.
+        with _errors(f"the WireGuard device {ifname} can't be tried"):
+            try:
+                self._links.link("set", ifname=ifname, state="up")
+            except NetlinkError as error:
+                if error.code != errno.EADDRINUSE:
+                    raise
+                return False
+            self._links.link("set", ifname=ifname, state="down")
+            return True
+
+    def _delete(self, ifname: str) -> None:
+        with _errors(f"the WireGuard device {ifname} can't be deleted"):
+            try:
+                self._link(RTM_DELLINK, ifname)
+            except NetlinkError as error:
+                if error.code != errno.ENODEV:
+                    raise
+
+    def _places(self) -> dict[str, Place]:
+        with _errors("the WireGuard devices can't be listed"):
+            places = {
+                alias: Place.CONTAINER
+                for namespace in self._namespaces()
+                for _, alias in self._wireguard_devices(namespace)
+            }
+            return places | {ifname: Place.HOST for ifname, _ in self._wireguard_devices()}
+
+    def _namespaces(self) -> list[int]:
+        """Return the numbers that the host's namespace has for others.
+
+        The kernel gives one when a device is moved there. Some kernels (6.12 is one) end the list
+        with the first message, which is 4 KiB on a socket's first use and then 32 KiB.
+        """
+        for _ in range(2):
+            found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
+        if len(found) in NAMESPACES_IN_32_KIB:
+            message = "there are more network namespaces than the kernel tells of"
+            raise BackendError(Code.TOO_MANY_NAMESPACES, message)
+        return [message.get_attr("NETNSA_NSID") for message in found]
+
+    def _wireguard_devices(self, namespace: int | None = None) -> list[tuple[str, str]]:
+        request = ifinfmsg()
+        request["attrs"] = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", KIND)]})]
+        if namespace is not None:
+            request["attrs"].append(("IFLA_IF_NETNSID", namespace))
+        try:
+            links = self._links.nlm_request(request, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP)
+        except NetlinkError as error:
+            if namespace is None or error.code != errno.EINVAL:
+                raise
+            return []
+        return [
+            (link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_IFALIAS") or "")
+            for link in links
+            if link.get(("linkinfo", "kind")) == KIND
+        ]
+
+    def _default_mtu(self) -> int | None:
+        with contextlib.suppress(NetlinkError):
+            for route in self._links.get_default_routes(socket.AF_INET, MAIN_TABLE)[:1]:
+                device = ifinfmsg()
+                device["index"] = route.get("oif")
+                link = request(self._links, device, RTM_GETLINK, 0)
+                return int(route.get(("metrics", "mtu")) or link.get("mtu"))
+        return None
+
+    def _link(self, kind: int, ifname: str, **attributes: Any) -> None:
+        message = ifinfmsg()
+        message["attrs"] = [("IFLA_IFNAME", ifname), *attributes.items()]
+        flags = NLM_F_CREATE | NLM_F_EXCL if kind == RTM_NEWLINK else 0
+        request(self._links, message, kind, NLM_F_ACK | flags)
+
+
+def _path_mtu(host: IPv4Address | IPv6Address) -> int | None:
+    """Return the MTU of the way to a host; the socket that is connected to it sends nothing."""
+    if host.version == 4:
+        family, level, option = socket.AF_INET, socket.IPPROTO_IP, IP_MTU
+    else:
+        family, level, option = socket.AF_INET6, socket.IPPROTO_IPV6, IPV6_MTU
+    with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect((str(host), ANY_PORT))
+        return probe.getsockopt(level, option)
+    return None
+
+
+@contextlib.contextmanager
+def _errors(trouble: str) -> Iterator[None]:
+    try:
+        yield
+    except NetlinkError as error:
+        refusal = (Code.KERNEL_REFUSES, f"{os.strerror(error.code)} ({error.args[-1]})")
+        code, reason = ADVICE.get(error.code, refusal)
+        raise BackendError(code, f"{trouble}: {reason}") from None
+    except OSError as error:
+        raise BackendError(Code.KERNEL_REFUSES, f"{trouble}: {error}") from None

@@ -1,0 +1,221 @@
+"""Links, addresses, routes and rules of one network namespace, by rtnetlink."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_interface, ip_network
+from pathlib import Path
+from typing import Any
+
+from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink import nlmsg
+from pyroute2.netlink.exceptions import NetlinkError
+
+from wgplugin.kernel.netlink import request
+from wgplugin.model import namespace
+from wgplugin.model.namespace import Address, Changes, Item, Route, Rule
+from wgplugin.model.routes import EVERYTHING
+
+ROUTE_LOCALNET, RP_FILTER = 26, 8
+"""Settings of a link (IPV4_DEVCONF_… in linux/ip.h)."""
+
+_RTM_SETLINK = 19
+_IFF_UP = 1
+_ARPHRD_ETHER = 1
+_STRICT, _LOOSE = 1, 2
+_SCOPE_LINK, _SCOPE_NOWHERE = 253, 255
+_PROTO_KERNEL = 2
+_KINDS = {1: "device", 7: "unreachable", 9: "throw"}
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_DONE_BY_OTHERS = (errno.EEXIST, errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A tunnel's device; ``families`` (4, 6) are those that it can carry."""
+
+    index: int
+    ifname: str
+    up: bool
+    mtu: int
+    families: frozenset[int]
+
+
+class Links:
+    """The namespace of the thread that makes this; a socket keeps it alive until the block ends.
+
+    Every method raises pyroute2's NetlinkError where the kernel refuses.
+    """
+
+    def __enter__(self) -> Links:
+        """Open the socket, and see what links there are at this moment."""
+        self._socket: Any = IPRoute(ext_ack=True)
+        self._socket.status["nlm_generator"] = False
+        self._all: list[Any] = list(self._socket.link("dump"))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the socket."""
+        self._socket.close()
+
+    def find(self, device: str) -> Link | None:
+        """Return a device by the name that it has, or had on the host; None if it isn't here."""
+        for link in self._all:
+            if device in (link.get_attr("IFLA_IFALIAS"), link.get_attr("IFLA_IFNAME")):
+                ipv6 = _settings(link, "AF_INET6")
+                conf = ipv6 and ipv6.get_attr("IFLA_INET6_CONF")
+                return Link(
+                    index=link["index"],
+                    ifname=link.get_attr("IFLA_IFNAME"),
+                    up=bool(link["flags"] & _IFF_UP),
+                    mtu=link.get_attr("IFLA_MTU"),
+                    families=frozenset({4} if not conf or conf["disable_ipv6"] else {4, 6}),
+                )
+        return None
+
+    def set_mtu(self, link: Link, mtu: int) -> None:
+        """Change a link's MTU, in bytes."""
+        self._socket.link("set", index=link.index, mtu=mtu)
+
+    def set_ipv4(self, index: int, setting: int, value: int) -> None:
+        """Change a link's setting, as sysctl(8) would; but /proc/sys is read only here."""
+        message = _LinkMessage()
+        message["index"] = index
+        attribute = struct.pack("=HHHHHHI", 16, socket.AF_INET, 12, 1, 8, setting, value)
+        message["attrs"] = [("IFLA_AF_SPEC", attribute)]
+        request(self._socket, message, _RTM_SETLINK)
+
+    def loosen(self) -> None:
+        """Let in other networks' clients although the way to them is the tunnel (rp_filter)."""
+        for link in self._all:
+            ipv4 = _settings(link, "AF_INET")
+            if link["ifi_type"] == _ARPHRD_ETHER and ipv4 and ipv4["rp_filter"] == _STRICT:
+                self.set_ipv4(link["index"], RP_FILTER, _LOOSE)
+
+    def items(self, own: int, index: int = 0, *, main: bool = False) -> Iterator[Item]:
+        """Yield what there is of a tunnel: addresses, routes and rules, and the shared rules.
+
+        ``own`` is its table, ``index`` its device's, 0 for none yet; ``main`` is whether the routes
+        in the main table count, which Docker has set.
+        """
+        if index:
+            yield from self._addresses(index)
+        for version, family in _FAMILIES.items():
+            if version == 4 or has_ipv6():
+                for route in self._socket.route("dump", family=family):
+                    found = _route(route, version)
+                    of_docker = route.get_attr("RTA_OIF") == index and found and main
+                    if found and (found.table == own or (of_docker and _is_dockers(route))):
+                        yield found
+                yield from filter(None, map(_rule, self._socket.rule("dump", family=family)))
+
+    def change(self, todo: Changes, index: int = 0) -> None:
+        """Carry out changes to the tunnel whose device has the index."""
+        for verb, items in (("add", todo.add), ("del", todo.delete)):
+            for item in items:
+                try:
+                    self._change(verb, item, index)
+                except NetlinkError as error:
+                    if error.code not in _DONE_BY_OTHERS:
+                        raise NetlinkError(error.code, f"{verb} {item}") from None
+
+    def _addresses(self, index: int) -> Iterator[Address]:
+        for found in self._socket.addr("dump", index=index):
+            if found["scope"] != _SCOPE_LINK:
+                address = found.get_attr("IFA_LOCAL") or found.get_attr("IFA_ADDRESS")
+                yield Address(ip_interface((address, found["prefixlen"])))
+
+    def _change(self, verb: str, item: Item, index: int) -> None:
+        if isinstance(item, Address):
+            address, prefix = str(item.interface.ip), item.interface.network.prefixlen
+            self._socket.addr(verb, index=index, address=address, prefixlen=prefix)
+        elif isinstance(item, Route):
+            self._socket.route(verb, **_route_arguments(item, index, verb))
+        elif item.version == 4 or has_ipv6():
+            self._socket.rule(verb, **_rule_arguments(item))
+
+
+class _LinkMessage(nlmsg):  # type: ignore[misc]
+    """A change of a link's settings of a family (ifinfomsg), whose attribute comes ready."""
+
+    fields = (
+        ("family", "B"),
+        ("__align", "x"),
+        ("ifi_type", "H"),
+        ("index", "i"),
+        ("flags", "I"),
+        ("change", "I"),
+    )
+    nla_map = ((26, "IFLA_AF_SPEC", "cdata"),)
+
+
+def has_ipv6() -> bool:
+    """Tell whether this host has IPv6 at all."""
+    return Path("/proc/net/if_inet6").exists()
+
+
+def _settings(link: Any, family: str) -> Any:
+    families = link.get_attr("IFLA_AF_SPEC")
+    return families and families.get_attr(family)
+
+
+def _route(found: Any, version: int) -> Route | None:
+    kind = _KINDS.get(found["type"])
+    if kind is None:
+        return None
+    net = found.get_attr("RTA_DST") or EVERYTHING[version].network_address
+    destination = ip_network((net, found["dst_len"]))
+    return Route(destination, found.get_attr("RTA_TABLE"), kind)  # type: ignore[arg-type]
+
+
+def _is_dockers(found: Any) -> bool:
+    return bool(
+        found.get_attr("RTA_TABLE") == namespace.MAIN_TABLE and found["proto"] != _PROTO_KERNEL
+    )
+
+
+def _rule(found: Any) -> Rule | None:
+    table, priority = found.get_attr("FRA_TABLE"), found.get_attr("FRA_PRIORITY")
+    if not namespace.is_tunnels(table) or priority not in namespace.PRIORITIES:
+        return None
+    return Rule(
+        version=4 if found["family"] == socket.AF_INET else 6,
+        priority=priority,
+        table=table,
+        mark=found.get_attr("FRA_FWMARK") or 0,
+        subnets=found.get_attr("FRA_SUPPRESS_PREFIXLEN") == 0,
+    )
+
+
+def _route_arguments(route: Route, index: int, verb: str) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "dst": str(route.destination),
+        "family": _FAMILIES[route.destination.version],
+        "table": route.table,
+    }
+    if route.kind != "device":
+        arguments["type"] = route.kind
+    elif index:
+        arguments["oif"] = index
+    if route.kind == "unreachable":
+        arguments["priority"] = namespace.LAST_METRIC
+    if verb == "del":
+        arguments["scope"] = _SCOPE_NOWHERE
+    return arguments
+
+
+def _rule_arguments(rule: Rule) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "family": _FAMILIES[rule.version],
+        "priority": rule.priority,
+        "table": rule.table,
+    }
+    if rule.mark:
+        arguments["fwmark"] = rule.mark
+    if rule.subnets:
+        arguments["FRA_SUPPRESS_PREFIXLEN"] = 0
+    return arguments

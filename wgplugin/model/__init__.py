@@ -1,0 +1,1 @@
+"""Values and pure decisions; the protocols that the kernel's side implements."""

@@ -1,0 +1,172 @@
+"""From a configuration to what the kernel and Docker are given. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
+
+from wgplugin.codes import Code
+from wgplugin.conf.parser import InterfaceConfig, PeerEndpoint
+from wgplugin.conf.settings import TunnelSettings
+from wgplugin.docker import protocol
+from wgplugin.errors import PluginError
+from wgplugin.model import routes
+from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress
+from wgplugin.model.namespace import Plan
+from wgplugin.model.routes import Interface, Network
+
+DEFAULT_MTU = 1500
+OVERHEAD = 80
+
+
+def device_config(
+    config: InterfaceConfig, endpoints: Mapping[PeerEndpoint, SocketAddress]
+) -> DeviceConfig:
+    """Return what makes a fresh device the one of the file; ``endpoints`` are those resolved.
+
+    A peer whose endpoint isn't among them has none, until it calls or is found.
+    """
+    peers = (
+        PeerConfig(
+            public_key=peer.public_key,
+            preshared_key=peer.preshared_key,
+            endpoint=endpoints.get(peer.endpoint) if peer.endpoint else None,
+            persistent_keepalive=peer.persistent_keepalive,
+            replace_allowed_ips=True,
+            allowed_ips=peer.allowed_ips,
+        )
+        for peer in config.peers
+    )
+    return DeviceConfig(
+        private_key=config.private_key,
+        listen_port=config.listen_port,
+        fwmark=config.fwmark,
+        replace_peers=True,
+        peers=tuple(peers),
+    )
+
+
+def tunnel_mtu(path_mtus: Iterable[int]) -> int:
+    """Return wg-quick's choice of MTU (linux.bash), less WireGuard's overhead.
+
+    ``path_mtus`` are those of the ways to the peers, or else of the default route.
+    """
+    return min(path_mtus, default=DEFAULT_MTU) - OVERHEAD
+
+
+def endpoint_interface(addresses: Iterable[Interface]) -> protocol.EndpointInterface:
+    """Return the first address of each family, as Docker's protocol has them."""
+    by_version: dict[int, str] = {}
+    for address in addresses:
+        by_version.setdefault(address.version, str(address))
+    return protocol.EndpointInterface(
+        address=by_version.get(4, ""), address_ipv6=by_version.get(6, "")
+    )
+
+
+def check_tunnel(tunnel: TunnelSettings) -> None:
+    """See that the settings of a tunnel go together.
+
+    Raises:
+        PluginError: they don't.
+    """
+    if tunnel.bypass and tunnel.default == "gateway":
+        raise PluginError(
+            Code.BYPASS_AND_GATEWAY,
+            "wireguard-bypass takes prefixes out of the tunnel's own routes, and with "
+            "wireguard-default=gateway it has none; leave out one of them",
+        )
+
+
+def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[str]) -> tuple[str, ...]:
+    """Return what a user should know of a configuration that is accepted.
+
+    ``subnets`` are those of the network, in CIDR form, from which Docker assigns addresses.
+    """
+    said = [fault.within(file_name) for fault in config.warnings]
+    has_ipv6 = any(":" in text for text in (*map(str, config.addresses), *subnets))
+    if 6 in routes.full_families(_allowed_ips(config)) and not has_ipv6:
+        said.append(
+            f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: what the container sends by "
+            "IPv6 goes into the tunnel, from a made-up address, and stays unanswered "
+            f"[{Code.NO_IPV6_ADDRESS}]"
+        )
+    return tuple(said)
+
+
+def needs_sink_address(
+    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+) -> bool:
+    """Tell whether a container needs a made-up IPv6 address, to have an IPv6 route at all."""
+    has_ipv6 = any(address.version == 6 for address in addresses)
+    return not has_ipv6 and any(net.version == 6 for net in _sunk(config, tunnel))
+
+
+def attachment(
+    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+) -> tuple[tuple[protocol.StaticRoute, ...], tuple[str, ...]]:
+    """Return the static routes and the gateways of a container that has these addresses."""
+    if not config.routes:
+        return (), ()
+    addresses = tuple(addresses)
+    if tunnel.default == "gateway":
+        families: set[int] = {address.version for address in addresses}
+        allowed = _allowed_ips(config)
+        gateways = {routes.NEXT_HOPS[net.version] for net in allowed if _is_default(net, families)}
+        rest = [net for net in allowed if net.prefixlen]
+        planned = (*routes.on_link(gateways), *routes.plan(addresses, rest))
+        return tuple(map(_static_route, dict.fromkeys(planned))), tuple(map(str, gateways))
+    wanted = (*_allowed_ips(config), *_sunk(config, tunnel))
+    return tuple(map(_static_route, routes.plan(addresses, wanted, tunnel.bypass))), ()
+
+
+def container_plan(
+    device: str, config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+) -> Plan:
+    """Return what a tunnel gets inside its container, where that can be entered.
+
+    ``device`` is the device's name on the host. With ``wireguard-default=gateway`` the routes are
+    left to Docker.
+    """
+    routed = (*_allowed_ips(config), *_sunk(config, tunnel)) if config.routes else ()
+    return Plan(
+        device=device,
+        addresses=tuple(addresses),
+        routed=tuple(dict.fromkeys(routed)),
+        bypass=tunnel.bypass,
+        own_table=tunnel.default != "gateway",
+        dns=dns_server(config, tunnel),
+    )
+
+
+def dns_server(config: InterfaceConfig, tunnel: TunnelSettings) -> IPv4Address | None:
+    """Return whom the live edition has a container ask: Docker's resolver is asked by IPv4."""
+    if tunnel.dns == "off":
+        return None
+    return next((server for server in config.dns if isinstance(server, IPv4Address)), None)
+
+
+def _sunk(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Network, ...]:
+    if not config.routes or not tunnel.sink or tunnel.default == "gateway":
+        return ()
+    return routes.sink(_allowed_ips(config))
+
+
+def _allowed_ips(config: InterfaceConfig) -> list[Network]:
+    return [net for peer in config.peers for net in peer.allowed_ips]
+
+
+def _is_default(net: Network, families: set[int]) -> bool:
+    return net.prefixlen == 0 and net.version in families
+
+
+def _static_route(route: routes.Route) -> protocol.StaticRoute:
+    if route.next_hop is None:
+        return protocol.StaticRoute(
+            destination=str(route.destination), route_type=protocol.ROUTE_CONNECTED
+        )
+    return protocol.StaticRoute(
+        destination=str(route.destination),
+        route_type=protocol.ROUTE_NEXT_HOP,
+        next_hop=str(route.next_hop),
+    )

@@ -1,0 +1,1 @@
+"""What happens: the kinds of network, and what watches over their tunnels."""

@@ -1,0 +1,148 @@
+"""Docker's endpoints: which of them has which configuration, and where its device is.
+
+A WireGuard key serves one container, so an endpoint claims its configuration until it is deleted.
+As its deletion may never come, an endpoint whose device is in no container has no claim any more,
+once Docker has had the time to put the device there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from wgplugin.codes import Code
+from wgplugin.errors import PluginError
+from wgplugin.model.device import Backend, Place
+from wgplugin.state.boottime import Moment
+from wgplugin.state.records import Endpoint
+from wgplugin.state.store import Store
+
+log = logging.getLogger(__name__)
+
+DEVICE_PREFIX = "wgp"
+DEVICE_NAME = re.compile(rf"{DEVICE_PREFIX}[0-9a-f]{{12}}")
+
+SETTLING = 60.0
+"""The seconds from an endpoint's creation in which its device may not be in a container yet."""
+
+
+def device_name(endpoint_id: str) -> str:
+    """Return the name of an endpoint's device while the host has it: 15 characters, Linux's most.
+
+    The same id always gives the same name, so that a device can be found without a record of it.
+    """
+    return DEVICE_PREFIX + hashlib.sha256(endpoint_id.encode()).hexdigest()[:12]
+
+
+class Endpoints:
+    """The endpoints of the store, with the devices that the backend has for them."""
+
+    def __init__(self, store: Store, backend: Backend, now: Callable[[], Moment]) -> None:
+        self._store = store
+        self._backend = backend
+        self._now = now
+        self._started = now()
+
+    def lock(self, endpoint_id: str) -> asyncio.Lock:
+        """Return the endpoint's lock, which whoever changes it or its device holds."""
+        return self._store.endpoints.lock(endpoint_id)
+
+    def __iter__(self) -> Iterator[Endpoint]:
+        return iter(self._store.endpoints)
+
+    def get(self, endpoint_id: str) -> Endpoint | None:
+        """Return the endpoint, or None."""
+        return self._store.endpoints.get(endpoint_id)
+
+    async def claim(self, endpoint: Endpoint) -> None:
+        """Remember an endpoint, which has its configuration from now on; its lock is held.
+
+        Raises:
+            PluginError: another endpoint has the configuration.
+            StoreError: it can't be written.
+        """
+        name = endpoint.configuration
+        while (holder := self._store.holder(name)) and holder.id != endpoint.id:
+            if not await self._is_stale(holder):
+                raise PluginError(
+                    Code.IN_USE,
+                    f"configuration {name} is in use by endpoint {holder.id:.12} of network "
+                    f"{holder.network_id:.12}; WireGuard serves one container with one key",
+                )
+            await self._drop(holder)
+        await self._store.endpoints.put(endpoint)
+
+    async def enter(self, endpoint: Endpoint, sandbox: str) -> Endpoint:
+        """Remember in which network namespace an endpoint's container is; its lock is held.
+
+        Raises:
+            StoreError: it can't be written.
+        """
+        endpoint = msgspec.structs.replace(endpoint, sandbox=sandbox)
+        await self._store.endpoints.put(endpoint)
+        return endpoint
+
+    async def delete(self, endpoint_id: str) -> None:
+        """Delete an endpoint and its device, whatever there is of them; its lock is held.
+
+        Raises:
+            BackendError: the device can't be deleted.
+            StoreError: the record can't be removed.
+        """
+        await self._backend.delete(device_name(endpoint_id))
+        await self._store.endpoints.remove(endpoint_id)
+
+    async def delete_all(self, network_id: str) -> None:
+        """Delete the endpoints of a network; see delete()."""
+        for endpoint in self._store.endpoints:
+            if endpoint.network_id == network_id:
+                async with self.lock(endpoint.id):
+                    await self.delete(endpoint.id)
+
+    async def reconcile(self) -> bool:
+        """Delete the devices and the endpoints that nobody will ask for any more.
+
+        Docker brings a stopped container's device back to the host even if the plugin isn't there
+        to delete it, and forgets it; after a crash it may never delete an endpoint at all.
+        What is in a container isn't touched. Returns whether nothing is left to look at again,
+        `SETTLING` seconds later.
+
+        Raises:
+            BackendError: the devices can't be listed or deleted.
+            StoreError: a record can't be removed.
+        """
+        places = await self._backend.places()
+        known = {device_name(endpoint.id) for endpoint in self._store.endpoints}
+        for ifname, place in places.items():
+            if place is Place.HOST and ifname not in known and DEVICE_NAME.fullmatch(ifname):
+                await self._backend.delete(ifname)
+                log.warning("deleted the device %s, which no endpoint has", ifname)
+        settled = True
+        for endpoint in self._store.endpoints:
+            if places.get(device_name(endpoint.id)) is not Place.CONTAINER:
+                if self._is_settling(endpoint):
+                    settled = False
+                else:
+                    await self._drop(endpoint)
+        return settled
+
+    async def _is_stale(self, endpoint: Endpoint) -> bool:
+        # Docker may still be at work for an endpoint that this run of the plugin created.
+        if endpoint.created.since(self._started) >= 0 and self._is_settling(endpoint):
+            return False
+        places = await self._backend.places()
+        return places.get(device_name(endpoint.id)) is not Place.CONTAINER
+
+    async def _drop(self, endpoint: Endpoint) -> None:
+        async with self.lock(endpoint.id):
+            if self.get(endpoint.id) is endpoint:
+                await self.delete(endpoint.id)
+                log.warning("dropped endpoint %.12s, whose device is in no container", endpoint.id)
+
+    def _is_settling(self, endpoint: Endpoint) -> bool:
+        return self._now().since(endpoint.created) < SETTLING

@@ -1,0 +1,79 @@
+"""Peers' endpoints to addresses, by the resolver of the host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+
+from wgplugin.codes import Code
+from wgplugin.conf.hints import shown
+from wgplugin.conf.parser import PeerEndpoint
+from wgplugin.errors import PluginError
+from wgplugin.model.device import SocketAddress
+
+FIRST_PAUSE = 0.5
+
+LOOK_UPS = 64
+"""How many look-ups may hang before others must wait for them."""
+
+_TRANSIENT = (socket.EAI_AGAIN, socket.EAI_SYSTEM)
+
+
+class Resolver:
+    """Resolves host names as wg(8) does, but within a bound.
+
+    A look-up can't be interrupted, so it runs in threads of its own, where one that hangs
+    delays nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._workers = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="resolver")
+
+    async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
+        """Return the first address of the endpoint; a literal one needs no look-up and no thread.
+
+        A resolver's temporary failure is tried again, with growing pauses, until ``bound`` seconds
+        are over.
+
+        Raises:
+            PluginError: there is no such host, or no answer within the bound.
+        """
+        with contextlib.suppress(socket.gaierror):
+            return _first(endpoint, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE
+        answer = "no answer"
+        try:
+            async with asyncio.timeout(bound):
+                while True:
+                    try:
+                        return await loop.run_in_executor(self._workers, _getaddrinfo, endpoint)
+                    except socket.gaierror as error:
+                        answer = error.strerror or str(error)
+                        if error.errno not in _TRANSIENT:
+                            break
+                    await asyncio.sleep(pause)
+                    pause *= 2
+        except TimeoutError:
+            answer += f" (waited {bound:g} s)"
+        # Keys have no dots; a word without one might be a piece of a key in the wrong place.
+        host = endpoint.host if "." in endpoint.host else shown(endpoint.host)
+        raise PluginError(
+            Code.NOT_RESOLVED,
+            f"the endpoint {host} can't be resolved: {answer}; "
+            "check the name, and the DNS of this host",
+        )
+
+
+def _getaddrinfo(endpoint: PeerEndpoint) -> SocketAddress:
+    return _first(endpoint)
+
+
+def _first(endpoint: PeerEndpoint, flags: int = 0) -> SocketAddress:
+    results = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM, flags=flags)
+    host, port, *rest = results[0][4]
+    scope_id = int(rest[1]) if rest else 0
+    return SocketAddress(ip_address(str(host).partition("%")[0]), int(port), scope_id)

@@ -1,0 +1,81 @@
+"""How the tunnels are doing, as values and as a document for programs. Pure.
+
+Of keys there are the public ones, and no other.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from wgplugin import __version__
+from wgplugin.model.device import Peer
+from wgplugin.state.records import Endpoint
+
+
+class PeerStatus(msgspec.Struct, frozen=True):
+    """A peer; ``last_handshake`` is in seconds since 1970, None for never."""
+
+    public_key: str
+    endpoint: str | None
+    last_handshake: float | None
+    received_bytes: int
+    sent_bytes: int
+    allowed_ips: tuple[str, ...]
+
+
+class TunnelStatus(msgspec.Struct, frozen=True):
+    """A container's tunnel.
+
+    ``health`` is "up", "stale" or "never", or "unknown" where containers can't be entered;
+    ``interface`` and ``namespace`` are empty as long as that isn't known. ``configured`` is when
+    its file was applied last, in seconds since 1970; ``error`` what is wrong, if anything is.
+    """
+
+    endpoint: str
+    network: str
+    configuration: str
+    health: str
+    interface: str = ""
+    namespace: str = ""
+    configured: float | None = None
+    error: str = ""
+    peers: tuple[PeerStatus, ...] = ()
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What the plugin knows of all tunnels."""
+
+    edition: str
+    tunnels: tuple[TunnelStatus, ...]
+    version: str = __version__
+
+
+def unseen(endpoint: Endpoint) -> TunnelStatus:
+    """Return the status of a tunnel that can't be looked at."""
+    return TunnelStatus(endpoint.id, endpoint.network_id, endpoint.configuration, "unknown")
+
+
+def peer_status(peer: Peer) -> PeerStatus:
+    """Return the status of a peer."""
+    return PeerStatus(
+        public_key=peer.public_key.base64(),
+        endpoint=str(peer.endpoint) if peer.endpoint else None,
+        last_handshake=peer.last_handshake or None,
+        received_bytes=peer.received,
+        sent_bytes=peer.sent,
+        allowed_ips=tuple(map(str, peer.allowed_ips)),
+    )
+
+
+def encode(status: Status) -> bytes:
+    """Return a status as JSON."""
+    return msgspec.json.encode(status)
+
+
+def decode(data: bytes) -> Status:
+    """Read a status.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return msgspec.json.decode(data, type=Status)

@@ -1,0 +1,1 @@
+"""What the plugin remembers, on disk."""
