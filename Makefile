@@ -11,8 +11,8 @@ REPOSITORY ?=
 ARCHES ?= amd64 arm64
 export INSTALL BASE PLUGIN EDITION CONFIG_DIR LOG_LEVEL
 
-SOURCES := $(addprefix plugin/,Dockerfile build.sh exercise.py rootfs.py) $(wildcard wgplugin/*.py) \
-	requirements.lock
+SOURCES := $(addprefix plugin/,Dockerfile build.sh exercise.py rootfs.py) \
+	$(shell find wgplugin -name '*.py') requirements.lock
 VENV := .venv/.up-to-date
 PYTHON := .venv/bin/python
 LAB := python3 -m tests.lab

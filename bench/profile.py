@@ -22,27 +22,27 @@ POLL_SECONDS = 0.01
 
 # How deep inside the others, what it is, and where it is.
 TREE = (
-    (1, "CreateEndpoint", "wgplugin.driver:Driver.create_endpoint"),
-    (2, "the routes to give", "wgplugin.driver:attachment"),
-    (2, "the record", "wgplugin.store:Records.put"),
-    (3, "its thread: write, fsync, rename, fsync", "wgplugin.store:Records._write"),
-    (1, "Join", "wgplugin.driver:Driver.join"),
-    (2, "where the peers are", "wgplugin.peers:Peers.locate"),
-    (2, "the MTU of the way there", "wgplugin.peers:Peers.mtu"),
-    (2, "the device, configured", "wgplugin.netlink:KernelBackend.create"),
-    (3, "its thread: netlink", "wgplugin.netlink:KernelBackend._create"),
-    (1, "Leave", "wgplugin.driver:Driver.leave"),
-    (1, "DeleteEndpoint", "wgplugin.driver:Driver.delete_endpoint"),
-    (2, "the device", "wgplugin.netlink:KernelBackend.delete"),
-    (3, "its thread: netlink", "wgplugin.netlink:KernelBackend._delete"),
-    (2, "the record", "wgplugin.store:Records.remove"),
-    (3, "its thread: unlink, fsync", "wgplugin.store:Records._unlink"),
+    (1, "CreateEndpoint", "wgplugin.docker.driver:Driver.create_endpoint"),
+    (2, "the routes to give", "wgplugin.networks.direct:attachment"),
+    (2, "the record", "wgplugin.state.store:Records.put"),
+    (3, "its thread: write, fsync, rename, fsync", "wgplugin.state.store:Records._write"),
+    (1, "Join", "wgplugin.docker.driver:Driver.join"),
+    (2, "where the peers are", "wgplugin.networks.peers:Peers.locate"),
+    (2, "the MTU of the way there", "wgplugin.networks.peers:Peers.mtu"),
+    (2, "the device, configured", "wgplugin.kernel.host:KernelHost.create"),
+    (3, "its thread: netlink", "wgplugin.kernel.host:KernelHost._create"),
+    (1, "Leave", "wgplugin.docker.driver:Driver.leave"),
+    (1, "DeleteEndpoint", "wgplugin.docker.driver:Driver.delete_endpoint"),
+    (2, "the device", "wgplugin.kernel.host:KernelHost.delete"),
+    (3, "its thread: netlink", "wgplugin.kernel.host:KernelHost._delete"),
+    (2, "the record", "wgplugin.state.store:Records.remove"),
+    (3, "its thread: unlink, fsync", "wgplugin.state.store:Records._unlink"),
 )
 # Parts of several of these.
 PARTS = (
-    (1, "the configuration, and wgplugin.yaml", "wgplugin.folder:ConfigFolder.read"),
-    (2, "its thread: reading and parsing", "wgplugin.folder:ConfigFolder._files"),
-    (3, "parsing alone", "wgplugin.config:parse"),
+    (1, "the configuration, and wgplugin.yaml", "wgplugin.conf.folder:ConfigFolder.read"),
+    (2, "its thread: reading and parsing", "wgplugin.conf.folder:ConfigFolder._files"),
+    (3, "parsing alone", "wgplugin.conf.parser:parse"),
 )
 
 

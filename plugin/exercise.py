@@ -32,16 +32,16 @@ from pyroute2.netlink.exceptions import NetlinkError
 from starlette.concurrency import run_in_threadpool
 
 import wgplugin
+from wgplugin import clock
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
-from wgplugin.kernel.containers import KernelSandboxes
+from wgplugin.kernel.containers import KernelContainers
 from wgplugin.kernel.rtnl import RP_FILTER, Links
 from wgplugin.kernel.setns import trouble
 from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model import namespace
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import Plan
-from wgplugin.state import boottime
 
 CONFIGURATION = """\
 [Interface]
@@ -121,7 +121,7 @@ async def use_event_loop() -> None:
 
 async def look_inside() -> None:
     """Look into a container that isn't there."""
-    await KernelSandboxes(Path("/nowhere")).look("/run/docker/netns/0", "lo")
+    await KernelContainers(Path("/nowhere")).observe("/run/docker/netns/0", "lo")
 
 
 def stay_outside() -> None:
@@ -141,7 +141,7 @@ def stay_outside() -> None:
     with contextlib.suppress(OSError):
         apply.clear(wanted.device)
     with contextlib.suppress(apply.GoneError, BackendError):
-        apply.put_filter(wanted)
+        apply.apply_firewall(wanted)
 
 
 def fail() -> None:
@@ -159,8 +159,8 @@ def serve(folder: Path) -> None:
     (folder / "wrong.conf").write_text(CONFIGURATION.replace("Private", "Privat"))
     (folder / "wgplugin.yaml").write_text(SETTINGS)
     # While the root file system is made, it has no /proc.
-    boottime._BOOT_ID = folder / "boot_id"
-    boottime._BOOT_ID.write_text("exercise")
+    clock._BOOT_ID = folder / "boot_id"
+    clock._BOOT_ID.write_text("exercise")
     # The server ends itself by the signal that it was ended with.
     signal.signal(signal.SIGTERM, lambda *_: None)
     failures: list[Exception] = []

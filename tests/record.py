@@ -9,7 +9,7 @@ import json
 import re
 import sys
 
-CALL = re.compile(r'msg="DEBUG wgplugin\.app: (\S+) ((?:[^"\\]|\\.)*)" plugin=')
+CALL = re.compile(r'msg="DEBUG wgplugin\.docker\.http: (\S+) ((?:[^"\\]|\\.)*)" plugin=')
 
 
 def main() -> None:

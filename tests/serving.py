@@ -1,4 +1,4 @@
-"""A client for Docker's protocol on a unix socket, and the plugin's application behind one."""
+"""A client for Docker's protocol on a unix socket, and a plugin behind one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+
+from wgplugin.docker.http import create_app
+from wgplugin.plugin import Plugin
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -51,8 +54,13 @@ class Client:
 
 
 @contextmanager
-def serving(app: Starlette, path: Path) -> Iterator[Client]:
-    """Serve an application on a unix socket, in a thread, for as long as the block lasts."""
+def serving(plugin: Plugin | Starlette, path: Path) -> Iterator[Client]:
+    """Serve a plugin, or an application, on a unix socket in a thread while the block lasts."""
+    app = (
+        create_app(plugin.driver, plugin.upkeep.status, plugin.timings)
+        if isinstance(plugin, Plugin)
+        else plugin
+    )
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
     listener.listen()

@@ -17,7 +17,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from wgplugin.conf.parser import InterfaceConfig, PeerEndpoint, PeerSection
+from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, PeerSection
 from wgplugin.model.device import Key
 
 keys = st.binary(min_size=32, max_size=32).filter(any).map(Key)

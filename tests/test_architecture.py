@@ -1,98 +1,128 @@
-"""The rules of who may know whom, which keep each module's purpose single."""
+"""The rooms of the package: which may import which, and which libraries are whose."""
+
+from __future__ import annotations
 
 import ast
+import subprocess
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "wgplugin"
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "wgplugin"
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
-INPUT_AND_OUTPUT = {"asyncio", "os", "pathlib", "socket", "subprocess", "logging", "threading"}
-HTTP = {"starlette", "uvicorn", "httptools"}
-NETLINK = {"pyroute2"}
+GROUND = {"__init__", "clock", "codes", "errors", "files", "redact", "threads", "timings"}
+"""The modules beside the rooms that every room may import; all others there are "top"."""
 
-# For the host's namespace, and for those of containers.
-KERNEL = ["inside", "links", "netlink", "nlrequest", "sandbox", "wgsocket"]
-
-PURE = (
-    "addresses",
-    "codes",
-    "config",
-    "dns",
-    "errors",
-    "health",
-    "hints",
-    "metrics",
-    "nft",
-    "nlattr",
-    "options",
-    "plan",
-    "protocol",
-    "records",
-    "report",
-    "routes",
-    "sandboxes",
-    "sections",
-    "settings",
-    "settings_file",
-    "status",
-    "translation",
-    "values",
-    "wireguard",
-    "yaml_tree",
-)
-FORBIDDEN = {
-    **dict.fromkeys(PURE, INPUT_AND_OUTPUT | HTTP | NETLINK),
-    **dict.fromkeys(("filters", "wgmsg"), (INPUT_AND_OUTPUT - {"socket"}) | HTTP | NETLINK),
-    "driver": HTTP | NETLINK | {"wgplugin.docker.http", "wgplugin.kernel.host"},
-    "endpoints": HTTP | NETLINK | {"wgplugin.docker.protocol", "wgplugin.conf.parser"},
-    "peers": HTTP | NETLINK | {"wgplugin.docker.protocol"},
-    "store": HTTP | NETLINK | {"wgplugin.model.device", "wgplugin.conf.parser"},
-    "app": NETLINK | {"wgplugin.model.device", "wgplugin.kernel.host", "wgplugin.conf.parser"},
-    "check": HTTP
-    | NETLINK
-    | {"wgplugin.docker.driver", "wgplugin.docker.http", "wgplugin.kernel.host"},
-    **dict.fromkeys(
-        KERNEL,
-        HTTP | {"wgplugin.docker.protocol", "wgplugin.docker.driver", "wgplugin.conf.parser"},
-    ),
-    **dict.fromkeys(
-        ("live", "search", "tunnel"),
-        HTTP
-        | NETLINK
-        | {
-            "wgplugin.docker.http",
-            "wgplugin.kernel.host",
-            "wgplugin.docker.protocol",
-            "wgplugin.kernel.containers",
-        },
-    ),
-    "monitor": NETLINK | {"wgplugin.docker.driver", "wgplugin.docker.http", "wgplugin.kernel.host"},
+MAY_IMPORT = {
+    "top": {"docker", "cli", "networks", "state", "conf", "model", "kernel"},
+    "docker": {"networks", "conf", "model"},
+    "cli": {"networks", "conf", "model"},
+    "networks": {"state", "conf", "model"},
+    "conf": {"model"},
+    "state": {"model"},
+    "kernel": {"model"},
+    "model": set(),
+    "ground": set(),
 }
+LIBRARIES = {
+    "pyroute2": {"kernel"},
+    "ctypes": {"kernel"},
+    "starlette": {"docker", "top"},
+    "uvicorn": {"top"},
+    "yaml": {"conf"},
+    "prometheus_client": {"networks"},
+}
+INPUT_AND_OUTPUT = {"asyncio", "logging", "os", "pathlib", "socket", "subprocess", "threading"}
 
 
-def imports_of(module: str) -> set[str]:
-    """Return what a module imports: whole names, and the packages that they are in."""
+def room_of(module: Path) -> str:
+    """Return the room of a module, given its path in the package."""
+    if len(module.parts) > 1:
+        return module.parts[0]
+    return "ground" if module.stem in GROUND else "top"
+
+
+def imported(source: str) -> set[str]:
+    """Return the modules that a source imports, and those that its names may be of."""
     names = set()
-    for node in ast.walk(ast.parse((PACKAGE / f"{module}.py").read_text())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names | {name.partition(".")[0] for name in names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names |= {node.module or "", *(f"{node.module}.{each.name}" for each in node.names)}
+    return names
 
 
-@pytest.mark.parametrize("module", FORBIDDEN)
-def test_module_imports_nothing_that_is_not_its_business(module: str) -> None:
-    assert not imports_of(module) & FORBIDDEN[module]
+def faults(room: str, source: str) -> set[str]:
+    """Return the imports of a source that its room may not have."""
+    found = set()
+    for name in imported(source):
+        package, _, rest = name.partition(".")
+        if package == "wgplugin":
+            target = rest.partition(".")[0]
+            is_room = (PACKAGE / target).is_dir() and target
+            theirs = target if is_room else room_of(Path(f"{target or '__init__'}.py"))
+            if not is_room and not (PACKAGE / f"{target}.py").exists():
+                continue
+            if theirs not in {"ground", room, *MAY_IMPORT[room]}:
+                found.add(name)
+        elif room not in LIBRARIES.get(package, {room}) or (
+            room == "model" and package in INPUT_AND_OUTPUT
+        ):
+            found.add(name)
+    return found
 
 
-def test_the_kernel_s_side_alone_imports_pyroute2() -> None:
-    assert [module for module in MODULES if imports_of(module) & NETLINK] == KERNEL
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_module_imports_only_what_its_room_may(module: Path) -> None:
+    assert faults(room_of(module), (PACKAGE / module).read_text()) == set()
 
 
-def test_main_alone_picks_a_backend() -> None:
-    for kernel in ("wgplugin.kernel.host", "wgplugin.kernel.containers"):
-        users = [module for module in MODULES if kernel in imports_of(module)]
-        assert users == ["__main__"]
+@pytest.mark.parametrize(("room", "other"), list(product(MAY_IMPORT, MAY_IMPORT)))
+def test_planted_arrow_against_the_order_is_found(room: str, other: str) -> None:
+    target = {"top": "serve", "ground": "errors"}.get(other, f"{other}.planted")
+    allowed = other in {room, "ground", *MAY_IMPORT[room]}
+    assert bool(faults(room, f"from wgplugin.{target} import name")) is not allowed
+    assert bool(faults(room, f"import wgplugin.{target}")) is not allowed
+
+
+@pytest.mark.parametrize(("room", "library"), list(product(MAY_IMPORT, LIBRARIES)))
+def test_planted_library_of_another_room_is_found(room: str, library: str) -> None:
+    allowed = room in LIBRARIES[library]
+    assert bool(faults(room, f"from {library}.part import name")) is not allowed
+
+
+@pytest.mark.parametrize("library", sorted(INPUT_AND_OUTPUT))
+def test_planted_input_or_output_in_a_value_is_found(library: str) -> None:
+    assert faults("model", f"def late():\n    import {library}\n") == {library}
+
+
+def test_order_of_the_rooms_has_no_circle() -> None:
+    left = dict(MAY_IMPORT)
+    while left:
+        free = {room for room, below in left.items() if not below & left.keys()}
+        assert free, f"a circle among {sorted(left)}"
+        left = {room: below for room, below in left.items() if room not in free}
+
+
+@pytest.mark.parametrize("kernel", ["wgplugin.kernel.host", "wgplugin.kernel.containers"])
+def test_serve_alone_picks_a_kernel(kernel: str) -> None:
+    users = [
+        module
+        for module in MODULES
+        if kernel in imported((PACKAGE / module).read_text()) and room_of(module) != "kernel"
+    ]
+    assert users == [Path("serve.py")]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_root_file_system_is_built_anew_when_a_module_changes(module: Path) -> None:
+    """Without that, a root file system without the change would be tested and released."""
+    command = ["make", "--print-data-base", "--question", "--silent", "help"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+    rules = (line for line in listing.splitlines() if line.startswith("build/rootfs.tar:"))
+    assert f"wgplugin/{module}" in next(rules).split()

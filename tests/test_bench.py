@@ -13,13 +13,12 @@ from bench.client import Connection, RefusedError
 from bench.floor import planned_device
 from bench.stats import Summary, percentile, ratios, summarize
 from bench.table import Report, Row, Table, Target, bar, compared, figure, from_json, markdown
-from tests.memory_backend import MemoryBackend
+from tests.memory_host import MemoryHost
 from tests.serving import serving
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.conf.parser import parse
-from wgplugin.docker.driver import Driver
-from wgplugin.docker.http import create_app
 from wgplugin.networks.resolver import Resolver
+from wgplugin.plugin import assemble
 from wgplugin.state.store import Store
 
 ROW = Row("the plugin", "ms", Summary(2, 1, 3, 9), Summary(1.5, 1, 2, 9))
@@ -93,21 +92,21 @@ def test_the_floor_gives_the_kernel_what_the_file_says() -> None:
 
 
 @pytest.fixture
-def backend() -> MemoryBackend:
-    return MemoryBackend()
+def backend() -> MemoryHost:
+    return MemoryHost()
 
 
 @pytest.fixture
-def subject(tmp_path: Path, backend: MemoryBackend) -> Subject:
+def subject(tmp_path: Path, backend: MemoryHost) -> Subject:
     write_configurations(tmp_path, {f"bench-{number}": 1 for number in range(3)})
     return Subject("memory", tmp_path / "sock", {"wireguard-config": "{n}"})
 
 
 def test_a_crowd_is_attached_and_goes(
-    tmp_path: Path, subject: Subject, backend: MemoryBackend
+    tmp_path: Path, subject: Subject, backend: MemoryHost
 ) -> None:
-    driver = Driver(ConfigFolder(tmp_path), Store(tmp_path / "state"), backend, Resolver())
-    with serving(create_app(driver), subject.socket):
+    plugin = assemble(ConfigFolder(tmp_path), Store(tmp_path / "state"), backend, Resolver())
+    with serving(plugin, subject.socket):
         with Crowd(subject) as crowd:
             crowd.grow(2)
             crowd.grow(3)
@@ -116,12 +115,12 @@ def test_a_crowd_is_attached_and_goes(
 
 
 def test_a_refusal_ends_the_measurement(
-    tmp_path: Path, subject: Subject, backend: MemoryBackend
+    tmp_path: Path, subject: Subject, backend: MemoryHost
 ) -> None:
-    driver = Driver(ConfigFolder(tmp_path), Store(tmp_path / "state"), backend, Resolver())
+    plugin = assemble(ConfigFolder(tmp_path), Store(tmp_path / "state"), backend, Resolver())
     attachment = Attachment.of(subject, "absent", 1)
     with (
-        serving(create_app(driver), subject.socket),
+        serving(plugin, subject.socket),
         Connection(subject.socket) as connection,
         pytest.raises(RefusedError, match=r"absent\.conf"),
     ):

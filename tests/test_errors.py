@@ -15,19 +15,19 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.memory_backend import MemoryBackend
+from tests.memory_host import MemoryHost
 from tests.serving import Client, serving
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.conf.settings import Settings
-from wgplugin.docker import http
-from wgplugin.docker.driver import Driver
 from wgplugin.networks.resolver import Resolver
+from wgplugin.plugin import assemble
 from wgplugin.state.store import Store
+from wgplugin.timings import Timings
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "errors.md").read_text()
-SOURCES = [path for path in (ROOT / "wgplugin").glob("*.py") if path.stem != "codes"]
+SOURCES = [path for path in (ROOT / "wgplugin").rglob("*.py") if path.stem != "codes"]
 
 KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 HOME = f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.8.0.2/32\n[Peer]\nPublicKey = {KEY}\n"
@@ -117,16 +117,18 @@ def test_every_code_is_used() -> None:
 
 
 @pytest.fixture
-def backend() -> MemoryBackend:
-    return MemoryBackend()
+def backend() -> MemoryHost:
+    return MemoryHost()
 
 
 @pytest.fixture
-def client(tmp_path: Path, backend: MemoryBackend) -> Iterator[Client]:
+def client(tmp_path: Path, backend: MemoryHost) -> Iterator[Client]:
     (tmp_path / "home.conf").write_text(HOME)
     folder = ConfigFolder(tmp_path, Settings(resolve_timeout=0.1))
-    driver = Driver(folder, Store(tmp_path / "state"), backend, Resolver())
-    with serving(http.create_app(driver), tmp_path / "socket") as client:
+    plugin = assemble(
+        folder, Store(tmp_path / "state"), backend, Resolver(), timings=Timings(call=1.0)
+    )
+    with serving(plugin, tmp_path / "socket") as client:
         yield client
 
 
@@ -169,7 +171,7 @@ def test_each_mistake_of_a_file_ends_with_its_code(client: Client, tmp_path: Pat
 
 
 def test_what_the_kernel_refuses_has_one_code_with_the_name_of_the_file(
-    client: Client, backend: MemoryBackend
+    client: Client, backend: MemoryHost
 ) -> None:
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
     client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
@@ -181,16 +183,13 @@ def test_what_nobody_foresaw_has_a_code(client: Client, monkeypatch: pytest.Monk
     def fail(*_: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("wgplugin.docker.driver.network_options", fail)
+    monkeypatch.setattr("wgplugin.docker.requests.network_options", fail)
     assert codes_of(err(client, "CreateNetwork", create_network("home"))) == [Code.FAILED]
 
 
-def test_what_takes_too_long_has_a_code(
-    client: Client, backend: MemoryBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_takes_too_long_has_a_code(client: Client, backend: MemoryHost) -> None:
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
     client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
-    monkeypatch.setattr(http, "DEADLINE", 0.5)
     backend.hanging.add("create")
     assert codes_of(err(client, "Join", ENDPOINT)) == [Code.TOO_LATE]
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from wgplugin import __version__
 from wgplugin.codes import Code
-from wgplugin.start import SOCKET, listen
-
-if TYPE_CHECKING:
-    from wgplugin.conf.settings import Settings
-    from wgplugin.kernel.containers import KernelSandboxes
-
-log = logging.getLogger("wgplugin")
+from wgplugin.listener import SOCKET, listen
 
 CONFIG_DIR = Path("/etc/wireguard")
 STATE_DIR = Path("/var/lib/wgplugin")
-DOCKER_RUN = Path("/mnt/docker")
-"""Where the live edition has the host's /run/docker."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,85 +53,13 @@ def main(listener: int | None = None) -> int:
 
         return status.run(arguments.socket, arguments.watch, arguments.json)
     # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
-    return serve(listen(arguments.socket) if listener is None else listener, arguments)
-
-
-def serve(listener: int, arguments: argparse.Namespace) -> int:
-    """Serve on a socket, by its descriptor, until SIGTERM; return the exit status."""
-    import gc
-
-    # What is imported stays: looking for garbage among it finds none.
+    if listener is None:
+        listener = listen(arguments.socket)
+    # The imports make no garbage; to look for some takes time.
     gc.disable()
-    import asyncio
-    import socket
+    from wgplugin import serve
 
-    from wgplugin.conf.folder import ConfigFolder
-    from wgplugin.docker.driver import Driver
-    from wgplugin.docker.http import create_app
-    from wgplugin.errors import PluginError
-    from wgplugin.kernel import privileges
-    from wgplugin.kernel.host import KernelBackend
-    from wgplugin.kernel.setns import trouble
-    from wgplugin.logs import LogHandler
-    from wgplugin.networks.resolver import Resolver
-    from wgplugin.server import Server
-    from wgplugin.state.store import Store
-
-    logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
-    own = _own_settings(arguments)
-    log.setLevel(own.log_level.upper())
-    why_not = trouble(DOCKER_RUN)
-    if why_not and os.environ.get("EDITION") == "live":
-        log.error(
-            "this is the live edition, but works as the base edition does: %s [%s]",
-            why_not,
-            Code.NOT_LIVE,
-        )
-    needed = privileges.NEEDED if why_not else (*privileges.NEEDED, privileges.CAP_SYS_ADMIN)
-    try:
-        privileges.drop(needed)
-    except OSError as error:
-        log.warning("privileges that aren't needed can't be given up: %s", error)
-    try:
-        store = Store(arguments.state_dir)
-    except PluginError as error:
-        log.error("%s", error)
-        return 1
-    folder = ConfigFolder(arguments.config_dir, own)
-    driver = Driver(folder, store, KernelBackend(), Resolver(), sandboxes=_sandboxes(why_not))
-    log.info("serving as the %s edition", "base" if why_not else "live")
-    gc.freeze()
-    gc.enable()
-    asyncio.run(Server(create_app(driver), driver).serve(socket.socket(fileno=listener)))
-    return 0
-
-
-def _sandboxes(why_not: str) -> KernelSandboxes | None:
-    """Return containers' namespaces, which can't be entered if there is a reason."""
-    if why_not:
-        return None
-    from wgplugin.kernel.containers import KernelSandboxes
-
-    return KernelSandboxes(DOCKER_RUN / "netns")
-
-
-def _own_settings(arguments: argparse.Namespace) -> Settings:
-    """Return the settings of the command line and the environment, without those that are wrong."""
-    from wgplugin.conf.settings import Settings
-    from wgplugin.errors import PluginError
-
-    settings = Settings()
-    given = {
-        "log-level": arguments.log_level,
-        "resolve-timeout": arguments.resolve_timeout,
-        "re-resolve-after": arguments.re_resolve_after,
-    }
-    for name, text in given.items():
-        try:
-            settings = settings.override({name: text} if text else {})
-        except PluginError as error:
-            log.warning("%s", error)
-    return settings
+    return serve.run(listener, arguments)
 
 
 if __name__ == "__main__":

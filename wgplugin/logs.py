@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import select
 import stat
 
-# What looks like a key has no place in a log, wherever it came from.
-_KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=")
+from wgplugin.redact import without_keys
 
 
 class LogHandler(logging.Handler):
@@ -31,7 +29,7 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, a traceback's lines each by itself."""
         for line in self.format(record).splitlines():
-            self._write(_KEY.sub("(key)", line))
+            self._write(without_keys(line))
 
     def _write(self, line: str) -> None:
         lost = f"WARNING {__name__}: {self._lost} lines lost, as nobody read the log\n"

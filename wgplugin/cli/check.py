@@ -12,16 +12,11 @@ from typing import Any
 from wgplugin.cli.report import Report, container_text, report, settings_text
 from wgplugin.codes import Code
 from wgplugin.conf import parser, settings_file
-from wgplugin.conf.settings import (
-    CONFIGURATION_NAME,
-    FILE_NAME,
-    MAX_FILE_SIZE,
-    Settings,
-    TunnelSettings,
-)
+from wgplugin.conf.settings import CONFIGURATION_NAME, FILE_NAME, MAX_FILE_SIZE, Settings
 from wgplugin.errors import ConfigError, Fault, FileError, PluginError
 from wgplugin.files import read_file
 from wgplugin.model.attachment import check_tunnel
+from wgplugin.model.configuration import TunnelSettings
 
 FINE, ERRORS, UNREADABLE = 0, 1, 2
 

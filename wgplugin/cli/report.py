@@ -10,17 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface, ip_network
 
-from wgplugin.conf.parser import InterfaceConfig, PeerEndpoint
-from wgplugin.conf.settings import Settings, TunnelSettings
-from wgplugin.model import routes
+from wgplugin.conf.settings import Settings
+from wgplugin.model import prefixes
 from wgplugin.model.attachment import (
     OVERHEAD,
     attachment,
     check_tunnel,
-    needs_sink_address,
+    needs_blackhole_address,
     tunnel_mtu,
 )
-from wgplugin.model.routes import Interface, Network
+from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, TunnelSettings
+from wgplugin.model.prefixes import Interface, Network
 
 # What Docker will assign isn't known here, and of no matter for the routes but that it is there.
 ASSIGNED = (ip_interface("0.0.0.0/32"), ip_interface("::/128"))
@@ -77,17 +77,17 @@ def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
     check_tunnel(tunnel)
     allowed = dict.fromkeys(net for peer in config.peers for net in peer.allowed_ips)
     addresses = config.addresses or ASSIGNED
-    if needs_sink_address(config, addresses, tunnel):
-        addresses = (*addresses, routes.sink_address(""))
+    if needs_blackhole_address(config, addresses, tunnel):
+        addresses = (*addresses, prefixes.blackhole_address(""))
     usable = {4, *(address.version for address in addresses)}
     inside = _destinations(config, addresses, replace(tunnel, sink=False))
     besides = _destinations(config, addresses, tunnel) - inside
-    full = routes.full_families(allowed)
+    full = prefixes.full_families(allowed)
     families = [address.version for address in config.addresses]
     return Report(
         addresses=_texts(config.addresses),
         routes=_texts(_as_written(allowed, inside, {each.network for each in addresses})),
-        sink=_texts(routes.collapsed(net for net in besides if net.version not in full)),
+        sink=_texts(prefixes.collapsed(net for net in besides if net.version not in full)),
         bypass=_texts(tunnel.bypass),
         unrouted=_texts(net for net in allowed if config.routes and net.version not in usable),
         default=tunnel.default,
@@ -104,12 +104,10 @@ def _destinations(
     config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
 ) -> set[Network]:
     """Return where a container's routes lead to, without the next hops that make them."""
-    static_routes, gateways = attachment(config, addresses, tunnel)
-    hops = {
-        ip_network(hop) for hop in (*gateways, *(each.next_hop for each in static_routes)) if hop
-    }
-    defaults = {routes.EVERYTHING[hop.version] for hop in map(ip_network, gateways)}
-    return {ip_network(each.destination) for each in static_routes} - hops | defaults
+    found = attachment(config, addresses, tunnel)
+    hops = {*found.gateways, *(route.next_hop for route in found.routes if route.next_hop)}
+    defaults = {prefixes.EVERYTHING[gateway.version] for gateway in found.gateways}
+    return {route.destination for route in found.routes} - set(map(ip_network, hops)) | defaults
 
 
 def _as_written(
@@ -122,7 +120,7 @@ def _as_written(
         if parts <= inside | connected:
             yield net
             rest -= parts
-    yield from routes.collapsed(rest)
+    yield from prefixes.collapsed(rest)
 
 
 def _peers(config: InterfaceConfig) -> Iterator[PeerReport]:

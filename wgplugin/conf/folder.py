@@ -1,8 +1,7 @@
 """The configuration folder: WireGuard's .conf files and wgplugin.yaml, as the user keeps them.
 
-A file is read each time, so that every edit counts; it isn't parsed again if that was just done
-with the same content. Of a configuration, and so of its keys, nothing is kept longer than `KEPT`
-seconds.
+A file is read each time, so that every edit counts. It isn't parsed again if that was just done
+with the same content. No configuration, and so no key, is kept longer than ``parsed_kept`` seconds.
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ from pathlib import Path
 
 from wgplugin.codes import Code
 from wgplugin.conf import parser
-from wgplugin.conf.parser import InterfaceConfig
 from wgplugin.conf.settings import FILE_NAME, MAX_FILE_SIZE, Settings
 from wgplugin.errors import ConfigError, Fault, FileError
 from wgplugin.files import read_file
-
-KEPT = 10.0
-"""How long what is parsed for CreateEndpoint waits for Join at most, which takes it."""
+from wgplugin.model.configuration import InterfaceConfig
+from wgplugin.timings import Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +35,16 @@ class Files:
 class ConfigFolder:
     """Reads configurations by name; the files belong to the user and are never written."""
 
-    def __init__(self, path: Path, base: Settings | None = None) -> None:
+    def __init__(
+        self, path: Path, base: Settings | None = None, timings: Timings | None = None
+    ) -> None:
         """Serve this folder, which may be empty, or change, at any time.
 
         ``base`` has the settings where wgplugin.yaml has none; None for those built in.
         """
         self._path = path
         self._base = base or Settings()
+        self._kept_for = (timings or Timings()).parsed_kept
         self._kept: dict[str, tuple[bytes, InterfaceConfig]] = {}
         self._kept_settings = (b"", self._base)
         # Python parses one file at a time, however many threads there are.
@@ -63,7 +63,7 @@ class ConfigFolder:
             return await loop.run_in_executor(self._worker, self._files, name, again)
         finally:
             if again:
-                loop.call_later(KEPT, self._kept.pop, name, None)
+                loop.call_later(self._kept_for, self._kept.pop, name, None)
 
     def settings(self) -> Settings:
         """Read and parse wgplugin.yaml, as it is now; it needn't be there.

@@ -1,5 +1,4 @@
-"""What was probably meant by a line of a configuration file that can't be used, and what may be
-repeated of it: a message never holds a piece of a key.
+"""Guesses at the intended meaning of a line of a configuration file that can't be used.
 
 Pure: no input, no output.
 """
@@ -16,8 +15,6 @@ from wgplugin.codes import Code
 SPACE = " \t\n\v\f\r"
 """What wg(8) takes for white space (ctype.h); Python's own idea of it is wider."""
 
-_LONGEST_SHOWN = 64
-_SECRET_RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
 _KEY_ALONE = re.compile(r"[A-Za-z0-9+/_-]{40,44}=?")
 _NAME = re.compile(r"(?=.{1,20}$)(?:[A-Z]{0,3}[a-z]{2,})+[A-Z]{0,3}[0-9]?")
 _GAP = re.compile(r"[^\s,]\s+[^\s,]")
@@ -78,12 +75,6 @@ class Guess(NamedTuple):
     hint: str = ""
     meant: str = ""
     once: str = ""
-
-
-def shown(text: str) -> str:
-    """Return ``text`` quoted, or "this" if it is long, not plain or may hold a key."""
-    plain = 0 < len(text) <= _LONGEST_SHOWN and text.isascii() and text.isprintable()
-    return f"'{text}'" if plain and not _SECRET_RUN.search(text) else "this"
 
 
 def remove_space(text: str) -> str:

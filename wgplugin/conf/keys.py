@@ -14,9 +14,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.conf import values
-from wgplugin.conf.hints import shown
-from wgplugin.conf.values import AllowedIPChange, PeerEndpoint
+from wgplugin.conf.values import AllowedIPChange
+from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import AllowedIP, Key
+from wgplugin.redact import shown
 
 
 class Place(NamedTuple):

@@ -15,15 +15,6 @@ Pure: bytes in, values out; no input, no output.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-)
 from itertools import islice
 from typing import NamedTuple
 
@@ -43,11 +34,10 @@ from wgplugin.conf.keys import (
     Warned,
     merge,
 )
-from wgplugin.conf.values import BadValueError, PeerEndpoint, commas
+from wgplugin.conf.values import BadValueError, commas
 from wgplugin.errors import ConfigError, Fault
+from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import AllowedIP, Key
-
-__all__ = ["InterfaceConfig", "PeerEndpoint", "PeerSection", "parse"]
 
 MAX_SIZE = 1024 * 1024
 """The bytes of the largest file that is read."""
@@ -56,42 +46,6 @@ MAX_FAULTS = 100
 """After so many faults the rest of a file isn't read: it is something else."""
 
 IPV6_MIN_MTU = 1280
-
-
-@dataclass(frozen=True, slots=True)
-class PeerSection:
-    """What a file says of one peer; sections with the same PublicKey are one.
-
-    ``preshared_key`` is None if absent or all zeros, ``persistent_keepalive`` in seconds, 0 for
-    off. ``allowed_ips`` is what the kernel would have on a new device: masked, in the file's order,
-    without those that a later peer claims.
-    """
-
-    public_key: Key
-    preshared_key: Key | None
-    endpoint: PeerEndpoint | None
-    persistent_keepalive: int
-    allowed_ips: tuple[IPv4Network | IPv6Network, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class InterfaceConfig:
-    """What a file says.
-
-    ``listen_port`` 0 is automatic, ``fwmark`` 0 off, ``mtu`` None automatic; ``routes`` is false
-    for ``Table = off``. ``warnings`` tell what was accepted and ignored, and why.
-    """
-
-    private_key: Key
-    listen_port: int
-    fwmark: int
-    addresses: tuple[IPv4Interface | IPv6Interface, ...]
-    mtu: int | None
-    dns: tuple[IPv4Address | IPv6Address, ...]
-    dns_search: tuple[str, ...]
-    routes: bool
-    peers: tuple[PeerSection, ...]
-    warnings: tuple[Fault, ...]
 
 
 def parse(data: bytes, path: str) -> InterfaceConfig:

@@ -11,13 +11,14 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 from wgplugin.codes import Code
-from wgplugin.conf.hints import shown
 from wgplugin.conf.values import BadValueError, allowed_ip, commas
 from wgplugin.errors import PluginError
-from wgplugin.model.routes import Network
+from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.prefixes import Network
+from wgplugin.redact import shown
 
 FILE_NAME = "wgplugin.yaml"
 MAX_FILE_SIZE = 64 * 1024
@@ -42,32 +43,6 @@ _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
-class TunnelSettings:
-    """What is set of one container's tunnel.
-
-    ``dns``: what to do where the container isn't started with the file's DNS. ``sink``: whether
-    the other family of a full tunnel is refused. ``bypass``: destinations outside the tunnel.
-    ``default``: whose default route wins, the tunnel's or the one that Docker chooses.
-    """
-
-    dns: Literal["warn", "require", "off"] = "warn"
-    sink: bool = True
-    bypass: tuple[Network, ...] = ()
-    default: Literal["tunnel", "gateway"] = "tunnel"
-
-    def override(self, *layers: Mapping[str, str]) -> TunnelSettings:
-        """Return the settings with some replaced, by name (without `OPTION_PREFIX`); the last win.
-
-        Raises:
-            PluginError: there is no such setting, or it has other values; names the option.
-        """
-        values: dict[str, Any] = {}
-        for texts in layers:
-            values |= _values(texts, TUNNEL, lambda name: OPTION_PREFIX + name)
-        return replace(self, **values)
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What is set of the plugin; ``resolve_timeout`` and ``re_resolve_after`` are in seconds.
 
@@ -77,7 +52,7 @@ class Settings:
     log_level: str = "info"
     resolve_timeout: float = 10.0
     re_resolve_after: float = 135.0
-    defaults: TunnelSettings = TunnelSettings()
+    defaults: TunnelSettings = field(default_factory=TunnelSettings)
     configurations: Mapping[str, TunnelSettings] = field(
         default_factory=lambda: MappingProxyType({})
     )
@@ -94,6 +69,20 @@ class Settings:
     def tunnel(self, configuration: str) -> TunnelSettings:
         """Return what is set of a configuration's tunnel."""
         return self.configurations.get(configuration, self.defaults)
+
+
+def override(tunnel: TunnelSettings, *layers: Mapping[str, str]) -> TunnelSettings:
+    """Return a tunnel's settings with some replaced, by name without `OPTION_PREFIX`.
+
+    A later layer wins over an earlier one.
+
+    Raises:
+        PluginError: a setting is unknown, or its value is wrong; the message names the option.
+    """
+    values: dict[str, Any] = {}
+    for texts in layers:
+        values |= _values(texts, TUNNEL, lambda name: OPTION_PREFIX + name)
+    return replace(tunnel, **values)
 
 
 def closest(name: str, known: Collection[str]) -> str:

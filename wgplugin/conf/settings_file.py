@@ -12,19 +12,12 @@ from typing import Any
 
 from wgplugin.codes import Code
 from wgplugin.conf import yaml_tree
-from wgplugin.conf.hints import shown
-from wgplugin.conf.settings import (
-    CONFIGURATION_NAME,
-    PLUGIN,
-    TUNNEL,
-    Reader,
-    Settings,
-    TunnelSettings,
-    closest,
-)
+from wgplugin.conf.settings import CONFIGURATION_NAME, PLUGIN, TUNNEL, Reader, Settings, closest
 from wgplugin.conf.values import BadValueError
 from wgplugin.conf.yaml_tree import Node, Table, Word
 from wgplugin.errors import ConfigError, Fault
+from wgplugin.model.configuration import TunnelSettings
+from wgplugin.redact import shown
 
 MAX_FAULTS = 100
 

@@ -21,8 +21,9 @@ from ipaddress import (
 )
 
 from wgplugin.codes import Code
-from wgplugin.conf.hints import shown
+from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import AllowedIP, Key
+from wgplugin.redact import shown
 
 Address = IPv4Interface | IPv6Interface
 
@@ -58,18 +59,6 @@ class BadValueError(Exception):
         self.hint = hint
         self.offset = offset
         super().__init__(message)
-
-
-@dataclass(frozen=True, slots=True)
-class PeerEndpoint:
-    """A peer's endpoint as written, not resolved.
-
-    ``host`` is an address without brackets (with ``%zone``, if any) or a host name; ``port`` is a
-    number from 1 to 65535 or a service's name.
-    """
-
-    host: str
-    port: str
 
 
 @dataclass(frozen=True, slots=True)

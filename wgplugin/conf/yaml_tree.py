@@ -14,9 +14,9 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from wgplugin.codes import Code
-from wgplugin.conf.hints import shown
 from wgplugin.conf.keys import Place
 from wgplugin.errors import Fault
+from wgplugin.redact import shown
 
 MAX_DEPTH = 8
 

@@ -18,11 +18,11 @@ from wgplugin.docker import protocol
 from wgplugin.docker.driver import Driver
 from wgplugin.errors import PluginError, RequestError
 from wgplugin.networks import status
+from wgplugin.networks.status import Status
+from wgplugin.timings import Timings
 
 log = logging.getLogger(__name__)
 
-# Docker itself may wait for ever (moby, plugin/manager.go: a fresh client has no timeout).
-DEADLINE = 25.0
 MAX_BODY = 1024 * 1024
 
 
@@ -66,22 +66,28 @@ def calls(driver: Driver) -> dict[str, Call]:
     }
 
 
-def create_app(driver: Driver) -> Starlette:
-    """Return the application; whatever goes wrong in a call is answered as ``{"Err": …}``."""
+def create_app(
+    driver: Driver, report: Callable[[], Awaitable[Status]], timings: Timings | None = None
+) -> Starlette:
+    """Return the application: Docker's calls go to ``driver``, status and metrics to ``report``.
+
+    Whatever goes wrong in a call is answered as ``{"Err": …}``.
+    """
+    deadline = (timings or Timings()).call
 
     async def show(request: Request) -> Response:
-        return Response(status.encode(await driver.status()), media_type="application/json")
+        return Response(status.encode(await report()), media_type="application/json")
 
     async def measure(request: Request) -> Response:
         # Few ask, so its library isn't loaded before one does.
         from wgplugin.networks import metrics
 
-        return Response(metrics.encode(await driver.status()), media_type=metrics.CONTENT_TYPE)
+        return Response(metrics.encode(await report()), media_type=metrics.CONTENT_TYPE)
 
     return Starlette(
         routes=[
             *(
-                Route(path, _endpoint(path, call), methods=["POST"])
+                Route(path, _endpoint(path, call, deadline), methods=["POST"])
                 for path, call in calls(driver).items()
             ),
             Route("/status", show, methods=["GET"]),
@@ -90,12 +96,12 @@ def create_app(driver: Driver) -> Starlette:
     )
 
 
-def _endpoint(path: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(path: str, call: Call, deadline: float) -> Callable[[Request], Awaitable[Response]]:
     name = path.rpartition("/")[2]
 
     async def endpoint(request: Request) -> Response:
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(deadline):
                 body = await _body(request)
                 log.debug("%s %s", name, body.decode(errors="replace"))
                 return _response(200, await call.serve(_message(body, call.request)))
@@ -104,7 +110,7 @@ def _endpoint(path: str, call: Call) -> Callable[[Request], Awaitable[Response]]
         except PluginError as error:
             return _refusal(500, name, error)
         except TimeoutError:
-            message = f"not done within {DEADLINE:g} s; try again"
+            message = f"not done within {deadline:g} s; try again"
             return _refusal(500, name, PluginError(Code.TOO_LATE, message))
         except Exception:
             log.exception("%s failed unexpectedly", name)

@@ -11,14 +11,14 @@ from wgplugin.conf.settings import CONFIGURATION_NAME, OPTION_PREFIX, TUNNEL
 from wgplugin.conf.values import BadValueError, interface_address
 from wgplugin.docker.protocol import GENERIC_OPTIONS
 from wgplugin.errors import PluginError
-from wgplugin.model.routes import Interface
+from wgplugin.model.addresses import ADDRESS_OPTION
+from wgplugin.model.prefixes import Interface
 
 CONFIGURATION = "wireguard-config"
-ADDRESS = "wireguard-address"
 # How the tunnel is made: for a network, or for one container.
 TUNNEL_OPTIONS = tuple(OPTION_PREFIX + name for name in TUNNEL)
 NETWORK_OPTIONS = (CONFIGURATION, *TUNNEL_OPTIONS)
-ENDPOINT_OPTIONS = (ADDRESS, *TUNNEL_OPTIONS)
+ENDPOINT_OPTIONS = (ADDRESS_OPTION, *TUNNEL_OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def endpoint_options(options: Mapping[str, Any] | None) -> EndpointOptions:
     """
     given = {k: v for k, v in (options or {}).items() if not k.startswith("com.docker.")}
     _refuse_unknown(given, ENDPOINT_OPTIONS)
-    return EndpointOptions(addresses=_addresses(given.get(ADDRESS)), tunnel=_tunnel(given))
+    return EndpointOptions(addresses=_addresses(given.get(ADDRESS_OPTION)), tunnel=_tunnel(given))
 
 
 def _addresses(value: object) -> tuple[Interface, ...]:
@@ -89,7 +89,8 @@ def _addresses(value: object) -> tuple[Interface, ...]:
     except BadValueError:
         raise PluginError(
             Code.CONTAINER_ADDRESS,
-            f"{ADDRESS} is an IPv4 and an IPv6 address, or one of them: 10.0.0.2/32,fd00::2/128",
+            f"{ADDRESS_OPTION} is an IPv4 and an IPv6 address, or one of them: "
+            "10.0.0.2/32,fd00::2/128",
         ) from None
 
 

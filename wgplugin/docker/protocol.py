@@ -7,12 +7,13 @@ newer engine adds are ignored. Addresses are strings in CIDR form, or empty.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from wgplugin.codes import Code
 from wgplugin.errors import RequestError
+from wgplugin.model.identity import Id
 
 GENERIC_OPTIONS = "com.docker.network.generic"
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
@@ -20,8 +21,6 @@ CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
 ROUTE_NEXT_HOP = 0
 ROUTE_CONNECTED = 1
 
-# Long enough for every engine's ids; nothing in it can name another file or folder.
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,127}\Z")]
 Options = dict[str, Any] | None
 
 _ACRONYMS = {"id": "ID", "ipv4": "IPv4", "ipv6": "IPv6"}

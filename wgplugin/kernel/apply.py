@@ -20,10 +20,10 @@ from wgplugin.kernel import firewall, nftables
 from wgplugin.kernel.rtnl import ROUTE_LOCALNET, Link, Links
 from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model import namespace
-from wgplugin.model.backends import Sight
+from wgplugin.model.backends import Observed
 from wgplugin.model.device import DeviceConfig, Key, diff, short
 from wgplugin.model.namespace import Changes, Plan, Route
-from wgplugin.model.routes import Network
+from wgplugin.model.prefixes import Network
 
 ROUNDS = 3
 """How often something is set again that doesn't stay as it is set."""
@@ -35,30 +35,30 @@ class GoneError(Exception):
     """Raised when a namespace has no such device."""
 
 
-def guard(wanted: Plan) -> bool:
+def block_exits(wanted: Plan) -> bool:
     """Close all ways out but the tunnel, whose device isn't there yet."""
     with Links() as links:
         found = set(links.items(wanted.table))
-        links.change(Changes(tuple(namespace.guard(wanted) - found), ()))
+        links.change(Changes(tuple(namespace.blocked_exits(wanted) - found), ()))
     return True
 
 
-def ready(device: str, told: Collection[Network]) -> bool:
+def is_moved(device: str, expected: Collection[Network]) -> bool:
     """Tell whether Docker is done with the device: it sets routes last."""
     with Links() as links:
         link = links.find(device)
         if link is None or not link.up or link.ifname == device:
             return False
         found = links.items(namespace.table(device), link.index, main=True)
-        return {Route(net, namespace.MAIN_TABLE) for net in told} <= set(found)
+        return {Route(net, namespace.MAIN_TABLE) for net in expected} <= set(found)
 
 
-def look(device: str) -> Sight:
+def observe(device: str) -> Observed:
     """Return a tunnel as it is."""
     with Links() as links, WireGuardSocket() as wireguard:
         link = _expect(links, device)
         links.loosen()
-        return Sight(link.ifname, wireguard.get(link.ifname))
+        return Observed(link.ifname, wireguard.get(link.ifname))
 
 
 def configure(device: str, change: DeviceConfig) -> bool:
@@ -77,7 +77,7 @@ def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> 
             change = diff(wireguard.get(link.ifname), config, moved)
             if change != DeviceConfig():
                 wireguard.set(link.ifname, change)
-                done += _told(change)
+                done += _describe(change)
         if wanted.mtu and wanted.mtu != link.mtu:
             links.set_mtu(link, wanted.mtu)
             done.append(f"MTU {wanted.mtu}")
@@ -96,7 +96,7 @@ def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> 
     raise BackendError(Code.NOT_SET_UP, message)
 
 
-def put_filter(wanted: Plan) -> None:
+def apply_firewall(wanted: Plan) -> None:
     """Put a tunnel's nftables into place."""
     with Links() as links:
         link = _expect(links, wanted.device)
@@ -116,7 +116,7 @@ def clear(device: str) -> None:
         _send(nftables.delete_table(device))
     own = namespace.table(device)
     with Links() as links:
-        links.change(namespace.farewell(own, links.items(own)))
+        links.change(namespace.removal(own, links.items(own)))
 
 
 def _expect(links: Links, device: str) -> Link:
@@ -126,7 +126,7 @@ def _expect(links: Links, device: str) -> Link:
     return link
 
 
-def _told(change: DeviceConfig) -> Iterator[str]:
+def _describe(change: DeviceConfig) -> Iterator[str]:
     if change.private_key:
         yield "private key changed"
     if change.listen_port is not None:

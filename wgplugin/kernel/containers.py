@@ -21,10 +21,10 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
 from wgplugin.kernel.setns import enter
-from wgplugin.model.backends import Sight
+from wgplugin.model.backends import Observed
 from wgplugin.model.device import DeviceConfig, Key
 from wgplugin.model.namespace import Plan
-from wgplugin.model.routes import Network
+from wgplugin.model.prefixes import Network
 from wgplugin.threads import to_the_end
 
 T = TypeVar("T")
@@ -38,8 +38,8 @@ JOBS = 16
 _GONE = (errno.ENOENT, errno.EINVAL)
 
 
-class KernelSandboxes:
-    """The Sandboxes of this host's kernel; for the methods see there."""
+class KernelContainers:
+    """The ContainerKernel of this host's kernel; for the methods see there."""
 
     def __init__(self, folder: Path) -> None:
         """Look for the namespaces' files in ``folder``: where the host's /run/docker/netns is."""
@@ -47,18 +47,18 @@ class KernelSandboxes:
         self._jobs = asyncio.Semaphore(JOBS)
 
     async def exists(self, key: str) -> bool:
-        """See Sandboxes."""
+        """See `ContainerKernel`."""
         with contextlib.suppress(BackendError):
             return await self._inside(key, lambda: True) or False
         return False
 
-    async def guard(self, key: str, plan: Plan) -> bool:
-        """See Sandboxes."""
-        return await self._inside(key, apply.guard, plan) or False
+    async def block_exits(self, key: str, plan: Plan) -> bool:
+        """See `ContainerKernel`."""
+        return await self._inside(key, apply.block_exits, plan) or False
 
-    async def ready(self, key: str, device: str, told: Collection[Network]) -> bool:
-        """See Sandboxes."""
-        return await self._inside(key, apply.ready, device, told) or False
+    async def is_moved(self, key: str, device: str, expected: Collection[Network]) -> bool:
+        """See `ContainerKernel`."""
+        return await self._inside(key, apply.is_moved, device, expected) or False
 
     async def apply(
         self,
@@ -67,23 +67,23 @@ class KernelSandboxes:
         config: DeviceConfig | None = None,
         moved: Collection[Key] = (),
     ) -> list[str] | None:
-        """See Sandboxes."""
+        """See `ContainerKernel`."""
         return await self._inside(key, apply.apply, plan, config, moved)
 
-    async def filter(self, key: str, plan: Plan) -> None:
-        """See Sandboxes."""
-        await self._inside(key, apply.put_filter, plan)
+    async def apply_firewall(self, key: str, plan: Plan) -> None:
+        """See `ContainerKernel`."""
+        await self._inside(key, apply.apply_firewall, plan)
 
-    async def look(self, key: str, device: str) -> Sight | None:
-        """See Sandboxes."""
-        return await self._inside(key, apply.look, device)
+    async def observe(self, key: str, device: str) -> Observed | None:
+        """See `ContainerKernel`."""
+        return await self._inside(key, apply.observe, device)
 
     async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
-        """See Sandboxes."""
+        """See `ContainerKernel`."""
         return await self._inside(key, apply.configure, device, change) or False
 
     async def clear(self, key: str, device: str) -> None:
-        """See Sandboxes."""
+        """See `ContainerKernel`."""
         await self._inside(key, apply.clear, device)
 
     async def _inside(self, key: str, work: Callable[..., T], *args: Any) -> T | None:

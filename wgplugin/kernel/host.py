@@ -30,7 +30,8 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel.netlink import request
 from wgplugin.kernel.wireguard import WireGuardSocket
-from wgplugin.model.device import DeviceConfig, Place
+from wgplugin.model.backends import Place
+from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import MAIN_TABLE
 from wgplugin.threads import to_the_end
 
@@ -59,8 +60,8 @@ ADVICE = {
 }
 
 
-class KernelBackend:
-    """The Backend that drives the kernel of this host.
+class KernelHost:
+    """The HostKernel that drives the kernel of this host.
 
     A call into the kernel may block (deleting a device does, for tens of milliseconds), so all run
     in a thread. It is one: the kernel, too, does one such call at a time (rtnl_lock).
@@ -70,21 +71,21 @@ class KernelBackend:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="netlink")
 
     async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
-        """Make a device; see Backend."""
+        """Make a device; see HostKernel."""
         await self._run(self._create, ifname, mtu, config)
         if config.listen_port:
             await self._expect_port(ifname, config.listen_port)
 
     async def delete(self, ifname: str) -> None:
-        """Delete a device; see Backend."""
+        """Delete a device; see HostKernel."""
         await self._run(self._delete, ifname)
 
     async def places(self) -> Mapping[str, Place]:
-        """Find devices; see Backend."""
+        """Find devices; see HostKernel."""
         return await self._run(self._places)
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
-        """Ask the kernel's routes; see Backend."""
+        """Ask the kernel's routes; see HostKernel."""
         if host is None:
             return await self._run(self._default_mtu)
         # Too little for a thread; but whoever asks for many hosts lets others have their turn.

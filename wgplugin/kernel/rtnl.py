@@ -18,7 +18,7 @@ from pyroute2.netlink.exceptions import NetlinkError
 from wgplugin.kernel.netlink import request
 from wgplugin.model import namespace
 from wgplugin.model.namespace import Address, Changes, Item, Route, Rule
-from wgplugin.model.routes import EVERYTHING
+from wgplugin.model.prefixes import EVERYTHING
 
 ROUTE_LOCALNET, RP_FILTER = 26, 8
 """Settings of a link (IPV4_DEVCONF_… in linux/ip.h)."""

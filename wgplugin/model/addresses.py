@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_interface, ip_network
 
 from wgplugin.codes import Code
-from wgplugin.docker.options import ADDRESS
 from wgplugin.errors import PluginError
-from wgplugin.model.routes import Interface
+from wgplugin.model.prefixes import Interface, Network
+
+ADDRESS_OPTION = "wireguard-address"
+"""The container's option that replaces the file's addresses."""
 
 NULL_IPAM = "create the network with --ipam-driver null"
 
 
-def check_subnets(
-    file_name: str, own: Iterable[Interface], subnets: Iterable[str], *, several: bool = False
-) -> None:
+def check_subnets(file_name: str, own: Iterable[Interface], subnets: Iterable[Network]) -> None:
     """See, when a network is created, that its subnets can hold the file's addresses.
 
     Args:
         file_name: the configuration, as the user should see it.
         own: the file's addresses.
-        subnets: what Docker's IPAM gave the network, in CIDR form; none for the null driver.
-        several: whether there may be more addresses than Docker sets.
+        subnets: what Docker's IPAM gave the network; none for the null driver.
 
     Raises:
-        PluginError: the subnets of a family hold no address of it, or there are more addresses
-            than Docker sets.
+        PluginError: the subnets of a family hold no address of it.
     """
-    own = tuple(own)
-    if not several:
-        check_count(file_name, own)
+    own, subnets = tuple(own), tuple(subnets)
     for version in (4, 6):
-        nets = [net for net in map(ip_network, subnets) if net.version == version]
+        nets = [net for net in subnets if net.version == version]
         addresses = [address for address in own if address.version == version]
         held = any(address.ip in net for address in addresses for net in nets)
         if nets and addresses and not held:
@@ -45,22 +40,19 @@ def check_subnets(
 
 
 def choose(
-    file_name: str, own: Sequence[Interface], assigned: Iterable[str], *, several: bool = False
+    file_name: str, own: Sequence[Interface], assigned: Iterable[Interface]
 ) -> tuple[Interface, ...]:
     """Return a container's addresses: those that Docker assigned, and then the rest of its own.
 
     Args:
         file_name: the configuration, as the user should see it.
         own: the addresses of the container's option, or else of the file.
-        assigned: what Docker's IPAM assigned, in CIDR form.
-        several: whether there may be more addresses than Docker sets.
+        assigned: what Docker's IPAM assigned.
 
     Raises:
         PluginError: Docker assigned another address than the container's own, or there is none.
     """
-    if not several:
-        check_count(file_name, own)
-    docker = tuple(ip_interface(text) for text in assigned)
+    docker = tuple(assigned)
     for theirs in docker:
         family = [mine.ip for mine in own if mine.version == theirs.version]
         if family and theirs.ip not in family:
@@ -76,21 +68,21 @@ def choose(
         raise PluginError(
             Code.NO_ADDRESS,
             f"the container has no address: add an Address to {file_name}, or give one with "
-            f"--network name=NETWORK,driver-opt={ADDRESS}=ADDRESS, or create the network without "
-            "--ipam-driver null",
+            f"--network name=NETWORK,driver-opt={ADDRESS_OPTION}=ADDRESS, or create the "
+            "network without --ipam-driver null",
         )
     return chosen
 
 
-def check_count(file_name: str, own: Sequence[Interface]) -> None:
-    """See that there are no more addresses than Docker sets: one of each family.
+def check_count(file_name: str, own: Sequence[Interface], most: int) -> None:
+    """See that there are no more than ``most`` addresses of a family: Docker sets one.
 
     Raises:
         PluginError: there are more.
     """
     for version in (4, 6):
         count = sum(address.version == version for address in own)
-        if count > 1:
+        if count > most:
             raise PluginError(
                 Code.TOO_MANY_ADDRESSES,
                 f"{file_name} has {count} IPv{version} addresses, and Docker sets one; "

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from wgplugin.codes import Code
-from wgplugin.conf.parser import InterfaceConfig, PeerEndpoint
-from wgplugin.conf.settings import TunnelSettings
-from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
-from wgplugin.model import routes
+from wgplugin.model import prefixes
+from wgplugin.model.addresses import choose
+from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, TunnelSettings
 from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress
+from wgplugin.model.docker_routes import NEXT_HOPS, Route, on_link, plan
 from wgplugin.model.namespace import Plan
-from wgplugin.model.routes import Interface, Network
+from wgplugin.model.prefixes import Address, Interface, Network
 
 DEFAULT_MTU = 1500
 OVERHEAD = 80
@@ -54,16 +55,6 @@ def tunnel_mtu(path_mtus: Iterable[int]) -> int:
     return min(path_mtus, default=DEFAULT_MTU) - OVERHEAD
 
 
-def endpoint_interface(addresses: Iterable[Interface]) -> protocol.EndpointInterface:
-    """Return the first address of each family, as Docker's protocol has them."""
-    by_version: dict[int, str] = {}
-    for address in addresses:
-        by_version.setdefault(address.version, str(address))
-    return protocol.EndpointInterface(
-        address=by_version.get(4, ""), address_ipv6=by_version.get(6, "")
-    )
-
-
 def check_tunnel(tunnel: TunnelSettings) -> None:
     """See that the settings of a tunnel go together.
 
@@ -78,14 +69,16 @@ def check_tunnel(tunnel: TunnelSettings) -> None:
         )
 
 
-def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[str]) -> tuple[str, ...]:
+def warnings(
+    file_name: str, config: InterfaceConfig, subnets: Iterable[Network]
+) -> tuple[str, ...]:
     """Return what a user should know of a configuration that is accepted.
 
-    ``subnets`` are those of the network, in CIDR form, from which Docker assigns addresses.
+    ``subnets`` are those of the network, from which Docker assigns addresses.
     """
     said = [fault.within(file_name) for fault in config.warnings]
-    has_ipv6 = any(":" in text for text in (*map(str, config.addresses), *subnets))
-    if 6 in routes.full_families(_allowed_ips(config)) and not has_ipv6:
+    has_ipv6 = any(each.version == 6 for each in (*config.addresses, *subnets))
+    if 6 in prefixes.full_families(_allowed_ips(config)) and not has_ipv6:
         said.append(
             f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: what the container sends by "
             "IPv6 goes into the tunnel, from a made-up address, and stays unanswered "
@@ -94,30 +87,66 @@ def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[str]) ->
     return tuple(said)
 
 
-def needs_sink_address(
+def needs_blackhole_address(
     config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
 ) -> bool:
     """Tell whether a container needs a made-up IPv6 address, to have an IPv6 route at all."""
     has_ipv6 = any(address.version == 6 for address in addresses)
-    return not has_ipv6 and any(net.version == 6 for net in _sunk(config, tunnel))
+    return not has_ipv6 and any(net.version == 6 for net in _blackholed(config, tunnel))
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """The network of a container, as Docker sets it: addresses, routes, and its gateways if any."""
+
+    addresses: tuple[Interface, ...]
+    routes: tuple[Route, ...]
+    gateways: tuple[Address, ...]
+
+
+def container_addresses(
+    file_name: str,
+    config: InterfaceConfig,
+    tunnel: TunnelSettings,
+    endpoint_id: str,
+    own: Sequence[Interface],
+    assigned: Iterable[Interface],
+) -> tuple[Interface, ...]:
+    """Return a container's addresses, with one for IPv6 leak protection if there is no other.
+
+    Args:
+        file_name: the configuration, as the user should see it.
+        config: the configuration.
+        tunnel: the settings of the container's tunnel.
+        endpoint_id: Docker's id; the made-up address is always the same for it.
+        own: the addresses of the container's option; if empty, those of the file count.
+        assigned: what Docker's IPAM assigned.
+
+    Raises:
+        PluginError: Docker assigned another address than the container's own, or there is none.
+    """
+    addresses = choose(file_name, tuple(own) or config.addresses, assigned)
+    if needs_blackhole_address(config, addresses, tunnel):
+        addresses += (prefixes.blackhole_address(endpoint_id),)
+    return addresses
 
 
 def attachment(
     config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
-) -> tuple[tuple[protocol.StaticRoute, ...], tuple[str, ...]]:
-    """Return the static routes and the gateways of a container that has these addresses."""
-    if not config.routes:
-        return (), ()
+) -> Attachment:
+    """Return what Docker is to set in a container that has these addresses."""
     addresses = tuple(addresses)
+    if not config.routes:
+        return Attachment(addresses, (), ())
     if tunnel.default == "gateway":
         families: set[int] = {address.version for address in addresses}
         allowed = _allowed_ips(config)
-        gateways = {routes.NEXT_HOPS[net.version] for net in allowed if _is_default(net, families)}
+        gateways = {NEXT_HOPS[net.version] for net in allowed if _is_default(net, families)}
         rest = [net for net in allowed if net.prefixlen]
-        planned = (*routes.on_link(gateways), *routes.plan(addresses, rest))
-        return tuple(map(_static_route, dict.fromkeys(planned))), tuple(map(str, gateways))
-    wanted = (*_allowed_ips(config), *_sunk(config, tunnel))
-    return tuple(map(_static_route, routes.plan(addresses, wanted, tunnel.bypass))), ()
+        planned = (*on_link(gateways), *plan(addresses, rest))
+        return Attachment(addresses, tuple(dict.fromkeys(planned)), tuple(gateways))
+    wanted = (*_allowed_ips(config), *_blackholed(config, tunnel))
+    return Attachment(addresses, plan(addresses, wanted, tunnel.bypass), ())
 
 
 def container_plan(
@@ -128,7 +157,7 @@ def container_plan(
     ``device`` is the device's name on the host. With ``wireguard-default=gateway`` the routes are
     left to Docker.
     """
-    routed = (*_allowed_ips(config), *_sunk(config, tunnel)) if config.routes else ()
+    routed = (*_allowed_ips(config), *_blackholed(config, tunnel)) if config.routes else ()
     return Plan(
         device=device,
         addresses=tuple(addresses),
@@ -146,10 +175,10 @@ def dns_server(config: InterfaceConfig, tunnel: TunnelSettings) -> IPv4Address |
     return next((server for server in config.dns if isinstance(server, IPv4Address)), None)
 
 
-def _sunk(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Network, ...]:
+def _blackholed(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Network, ...]:
     if not config.routes or not tunnel.sink or tunnel.default == "gateway":
         return ()
-    return routes.sink(_allowed_ips(config))
+    return prefixes.blackholed(_allowed_ips(config))
 
 
 def _allowed_ips(config: InterfaceConfig) -> list[Network]:
@@ -158,15 +187,3 @@ def _allowed_ips(config: InterfaceConfig) -> list[Network]:
 
 def _is_default(net: Network, families: set[int]) -> bool:
     return net.prefixlen == 0 and net.version in families
-
-
-def _static_route(route: routes.Route) -> protocol.StaticRoute:
-    if route.next_hop is None:
-        return protocol.StaticRoute(
-            destination=str(route.destination), route_type=protocol.ROUTE_CONNECTED
-        )
-    return protocol.StaticRoute(
-        destination=str(route.destination),
-        route_type=protocol.ROUTE_NEXT_HOP,
-        next_hop=str(route.next_hop),
-    )

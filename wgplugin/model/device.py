@@ -1,4 +1,4 @@
-"""WireGuard devices as values: what one is, what to change in it, and what changes it.
+"""WireGuard devices as values: what one is, and what to change in it.
 
 The names are those of wg(8) and of linux/wireguard.h. Pure: no input, no output.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from enum import Enum, auto
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 KEY_LENGTH = 32
 
@@ -181,33 +180,3 @@ def _peer_diff(peer: Peer | None, wanted: PeerConfig, moved: bool) -> PeerConfig
 
 def _other(wanted: T | None, present: T | None) -> T | None:
     return None if wanted == present else wanted
-
-
-class Place(Enum):
-    """Where a device is: in the host's network namespace, or in that of a container."""
-
-    HOST = auto()
-    CONTAINER = auto()
-
-
-class Backend(Protocol):
-    """What makes and changes devices; all in the network namespace of the host.
-
-    Every method raises BackendError, worded for the user, when it can't do its work.
-    """
-
-    async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
-        """Make and configure a device, which is down; one left over under that name is replaced.
-
-        A listen port that is taken shows here, not in the container; one that is given back within
-        a few seconds is waited for. Where this fails, a device may be left.
-        """
-
-    async def delete(self, ifname: str) -> None:
-        """Delete a device; there being none is success."""
-
-    async def places(self) -> Mapping[str, Place]:
-        """Return where each device is, by the name that create() gave it."""
-
-    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
-        """Return the MTU in bytes of the way to a host, or by default; None if there is no way."""

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
 
-from wgplugin.model import routes
-from wgplugin.model.routes import Interface, Network
+from wgplugin.model.prefixes import Interface, Network, full_families
 
 MAIN_TABLE = 254
 
@@ -111,7 +110,7 @@ def is_tunnels(number: int) -> bool:
     return number == MAIN_TABLE or 0 <= number - FIRST_TABLE < TABLES
 
 
-def guard(plan: Plan) -> frozenset[Item]:
+def blocked_exits(plan: Plan) -> frozenset[Item]:
     """Return what keeps everything out of other networks before the device is there."""
     return frozenset((*_routes(plan, ()), *_rules(plan)))
 
@@ -134,7 +133,7 @@ def _routes(plan: Plan, families: tuple[int, ...]) -> Iterable[Route]:
 
 def _rules(plan: Plan) -> Iterable[Rule]:
     inside = _inside(plan)
-    full = routes.full_families(inside)
+    full = full_families(inside)
     for version in {net.version for net in inside}:
         yield Rule(version, ANSWERS, MAIN_TABLE, mark=MARK)
         yield Rule(version, OTHERS, MAIN_TABLE, subnets=True)
@@ -173,7 +172,7 @@ def changes(plan: Plan, families: Iterable[int], found: Iterable[Item]) -> Chang
     return _ordered(wanted - present, set(ours) - wanted)
 
 
-def farewell(own: int, found: Iterable[Item]) -> Changes:
+def removal(own: int, found: Iterable[Item]) -> Changes:
     """Return what takes a tunnel, whose table is ``own``, out of a namespace.
 
     Rules that all tunnels share go with the last of them.

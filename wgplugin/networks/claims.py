@@ -8,45 +8,30 @@ once Docker has had the time to put the device there.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import msgspec
-
+from wgplugin.clock import Clock
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
-from wgplugin.model.device import Backend, Place
-from wgplugin.state.boottime import Moment
+from wgplugin.model.backends import HostKernel, Place
+from wgplugin.model.identity import DEVICE_NAME, device_name
 from wgplugin.state.records import Endpoint
 from wgplugin.state.store import Store
+from wgplugin.timings import Timings
 
 log = logging.getLogger(__name__)
 
-DEVICE_PREFIX = "wgp"
-DEVICE_NAME = re.compile(rf"{DEVICE_PREFIX}[0-9a-f]{{12}}")
-
-SETTLING = 60.0
-"""The seconds from an endpoint's creation in which its device may not be in a container yet."""
-
-
-def device_name(endpoint_id: str) -> str:
-    """Return the name of an endpoint's device while the host has it: 15 characters, Linux's most.
-
-    The same id always gives the same name, so that a device can be found without a record of it.
-    """
-    return DEVICE_PREFIX + hashlib.sha256(endpoint_id.encode()).hexdigest()[:12]
-
 
 class Endpoints:
-    """The endpoints of the store, with the devices that the backend has for them."""
+    """The endpoints of the store, with the devices that the host has for them."""
 
-    def __init__(self, store: Store, backend: Backend, now: Callable[[], Moment]) -> None:
+    def __init__(self, store: Store, host: HostKernel, clock: Clock, timings: Timings) -> None:
         self._store = store
-        self._backend = backend
-        self._now = now
-        self._started = now()
+        self._host = host
+        self.now = clock.moment
+        self._started = clock.moment()
+        self._settling = timings.settling
 
     def lock(self, endpoint_id: str) -> asyncio.Lock:
         """Return the endpoint's lock, which whoever changes it or its device holds."""
@@ -77,16 +62,6 @@ class Endpoints:
             await self._drop(holder)
         await self._store.endpoints.put(endpoint)
 
-    async def enter(self, endpoint: Endpoint, sandbox: str) -> Endpoint:
-        """Remember in which network namespace an endpoint's container is; its lock is held.
-
-        Raises:
-            StoreError: it can't be written.
-        """
-        endpoint = msgspec.structs.replace(endpoint, sandbox=sandbox)
-        await self._store.endpoints.put(endpoint)
-        return endpoint
-
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint and its device, whatever there is of them; its lock is held.
 
@@ -94,7 +69,7 @@ class Endpoints:
             BackendError: the device can't be deleted.
             StoreError: the record can't be removed.
         """
-        await self._backend.delete(device_name(endpoint_id))
+        await self._host.delete(device_name(endpoint_id))
         await self._store.endpoints.remove(endpoint_id)
 
     async def delete_all(self, network_id: str) -> None:
@@ -110,17 +85,17 @@ class Endpoints:
         Docker brings a stopped container's device back to the host even if the plugin isn't there
         to delete it, and forgets it; after a crash it may never delete an endpoint at all.
         What is in a container isn't touched. Returns whether nothing is left to look at again,
-        `SETTLING` seconds later.
+        the time for settling later.
 
         Raises:
             BackendError: the devices can't be listed or deleted.
             StoreError: a record can't be removed.
         """
-        places = await self._backend.places()
+        places = await self._host.places()
         known = {device_name(endpoint.id) for endpoint in self._store.endpoints}
         for ifname, place in places.items():
             if place is Place.HOST and ifname not in known and DEVICE_NAME.fullmatch(ifname):
-                await self._backend.delete(ifname)
+                await self._host.delete(ifname)
                 log.warning("deleted the device %s, which no endpoint has", ifname)
         settled = True
         for endpoint in self._store.endpoints:
@@ -135,7 +110,7 @@ class Endpoints:
         # Docker may still be at work for an endpoint that this run of the plugin created.
         if endpoint.created.since(self._started) >= 0 and self._is_settling(endpoint):
             return False
-        places = await self._backend.places()
+        places = await self._host.places()
         return places.get(device_name(endpoint.id)) is not Place.CONTAINER
 
     async def _drop(self, endpoint: Endpoint) -> None:
@@ -145,4 +120,4 @@ class Endpoints:
                 log.warning("dropped endpoint %.12s, whose device is in no container", endpoint.id)
 
     def _is_settling(self, endpoint: Endpoint) -> bool:
-        return self._now().since(endpoint.created) < SETTLING
+        return self.now().since(endpoint.created) < self._settling

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
-
-SERVERS = "com.docker.network.endpoint.dnsservers"
 
 
 def advice(
     file_name: str,
     servers: Sequence[IPv4Address | IPv6Address],
-    options: Mapping[str, Any] | None,
+    asked: Collection[str],
 ) -> str | None:
-    """Return what to tell the user if the container asks none of the file's servers.
+    """Return the advice for a container that asks none of the file's DNS servers, else None.
 
-    ``options`` are those of CreateEndpoint, where Docker 25 and newer puts the servers of
-    ``--dns``, of Compose and of daemon.json (moby, daemon/container_operations.go).
+    ``servers`` are those of the file, ``asked`` those that Docker's resolver asks.
     """
-    given = (options or {}).get(SERVERS)
-    asked = {str(server) for server in given} if isinstance(given, list) else set()
     wanted = [str(server) for server in servers]
-    if not wanted or asked & set(wanted):
+    if not wanted or set(asked) & set(wanted):
         return None
     flags = " ".join(f"--dns {server}" for server in wanted)
     return (

@@ -27,12 +27,13 @@ def health(peers: Iterable[Peer], now: float) -> Health:
     return Health.UP if now - last < SESSION else Health.STALE
 
 
-def is_silent(peer: Peer, since: float, now: float, after: float) -> bool:
+def is_silent(peer: Peer, configured: float, wall: float, after: float) -> bool:
     """Tell whether a peer may have moved: no handshake for ``after`` seconds.
 
-    Until the first one, ``since`` counts: when it got its endpoint. All are seconds since 1970.
+    ``configured`` is how many seconds ago it got its endpoint, ``wall`` the time now in seconds
+    since 1970.
     """
-    return peer.endpoint is None or now - max(peer.last_handshake, since) > after
+    return peer.endpoint is None or min(wall - peer.last_handshake, configured) > after
 
 
 def events(before: Device | None, device: Device, was: Health, now: Health) -> list[str]:

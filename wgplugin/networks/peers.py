@@ -5,19 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 
-from wgplugin.conf.parser import InterfaceConfig, PeerEndpoint
 from wgplugin.errors import PluginError, StoreError
 from wgplugin.model.attachment import tunnel_mtu
-from wgplugin.model.device import Backend, SocketAddress
+from wgplugin.model.backends import HostKernel
+from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint
+from wgplugin.model.device import SocketAddress
 from wgplugin.networks.resolver import Resolver
 from wgplugin.state.records import Network
 from wgplugin.state.store import Records
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The addresses of the endpoints that were found, and an error for each other one."""
+
+    addresses: Mapping[PeerEndpoint, SocketAddress]
+    errors: tuple[PluginError, ...]
 
 
 class Peers:
@@ -27,39 +36,30 @@ class Peers:
     then the container starts with the address that its peer had the last time.
     """
 
-    def __init__(self, resolver: Resolver, networks: Records[Network], backend: Backend) -> None:
+    def __init__(self, resolver: Resolver, networks: Records[Network], host: HostKernel) -> None:
         self._resolver = resolver
         self._networks = networks
-        self._backend = backend
+        self._host = host
 
-    async def locate(
-        self, network_id: str, config: InterfaceConfig, bound: float, *, patient: bool = False
-    ) -> dict[PeerEndpoint, SocketAddress]:
-        """Return the address of each endpoint in a network's configuration.
+    async def locate(self, network_id: str, config: InterfaceConfig, bound: float) -> Located:
+        """Find the address of each endpoint in a network's configuration.
 
-        What doesn't resolve within ``bound`` seconds is taken to be where it was the last time.
-        If it never did, it is left out for those who are ``patient``.
-
-        Raises:
-            PluginError: one doesn't resolve and never did.
+        One that doesn't resolve within ``bound`` seconds counts as where it was the last time.
         """
         network = self._networks.get(network_id)
         known = network.addresses if network else {}
         endpoints = list({peer.endpoint for peer in config.peers if peer.endpoint})
-        addresses = await asyncio.gather(
-            *(self._locate(endpoint, bound, known.get(endpoint.host)) for endpoint in endpoints),
-            return_exceptions=patient,
+        answers = await asyncio.gather(
+            *(self._locate(endpoint, bound, known.get(endpoint.host)) for endpoint in endpoints)
         )
-        found = {}
-        for endpoint, address in zip(endpoints, addresses, strict=True):
-            if isinstance(address, PluginError):
-                log.warning("%s; trying again [%s]", address.message, address.code)
-            elif isinstance(address, BaseException):
-                raise address
-            else:
-                found[endpoint] = address
+        found = {
+            endpoint: answer
+            for endpoint, answer in zip(endpoints, answers, strict=True)
+            if isinstance(answer, SocketAddress)
+        }
         await self._remember(network_id, found)
-        return found
+        errors = (answer for answer in answers if isinstance(answer, PluginError))
+        return Located(found, tuple(errors))
 
     async def find(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
         """Return where an endpoint is now.
@@ -72,18 +72,18 @@ class Peers:
     async def mtu(self, addresses: Iterable[SocketAddress]) -> int:
         """Return the MTU, in bytes, of a device with peers at these addresses."""
         hosts = dict.fromkeys(address.host for address in addresses)
-        ways = [await self._backend.path_mtu(host) for host in hosts]
+        ways = [await self._host.path_mtu(host) for host in hosts]
         known = [mtu for mtu in ways if mtu]
-        return tunnel_mtu(known or filter(None, [await self._backend.path_mtu(None)]))
+        return tunnel_mtu(known or filter(None, [await self._host.path_mtu(None)]))
 
     async def _locate(
         self, endpoint: PeerEndpoint, bound: float, last: str | None
-    ) -> SocketAddress:
+    ) -> SocketAddress | PluginError:
         try:
             return await self._resolver.resolve(endpoint, bound)
         except PluginError as error:
             if last is None:
-                raise
+                return error
             taken = f"{error.message}; taking its last known address, {last}"
             log.warning("%s [%s]", taken, error.code)
             return await self._resolver.resolve(replace(endpoint, host=last), bound)
@@ -102,3 +102,9 @@ class Peers:
                 await self._networks.put(msgspec.structs.replace(network, addresses=addresses))
             except StoreError as error:
                 log.warning("the peers' addresses can't be remembered: %s", error)
+
+
+def log_trying_again(errors: Iterable[PluginError]) -> None:
+    """Report the peers that are not found yet, and are looked for again."""
+    for error in errors:
+        log.warning("%s; trying again [%s]", error.message, error.code)

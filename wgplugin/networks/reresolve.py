@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from wgplugin.conf.parser import PeerEndpoint, PeerSection
 from wgplugin.errors import PluginError
+from wgplugin.model.configuration import PeerEndpoint, PeerSection
 from wgplugin.model.device import Key, Peer, SocketAddress
 from wgplugin.networks.health import is_silent
 from wgplugin.networks.peers import Peers
@@ -42,13 +42,21 @@ class Search:
         self,
         sections: Iterable[PeerSection],
         peers: Iterable[Peer],
+        *,
         configured: float,
         now: float,
+        wall: float,
         after: float,
     ) -> Sought:
-        """Return the peers of a file that it is time to look for.
+        """Return the peers of a file that it is time to look for; all times are in seconds.
 
-        ``peers`` are those of the device, which was configured at a time; ``after`` is in seconds.
+        Args:
+            sections: the peers of the file.
+            peers: those of the device.
+            configured: how long ago the device was configured.
+            now: the time now, by a clock that nobody sets.
+            wall: the same since 1970.
+            after: how long a peer must have been silent.
         """
         due: Sought = []
         there = {peer.public_key: peer for peer in peers}
@@ -57,8 +65,8 @@ class Search:
             if not section.endpoint or not peer:
                 continue
             pause = min(after, PAUSE) if peer.endpoint else RETRY
-            asked = self._asked.get(section.public_key, configured)
-            if is_silent(peer, configured, now, after) and now - asked >= pause:
+            asked = self._asked.get(section.public_key, now - configured)
+            if is_silent(peer, configured, wall, after) and now - asked >= pause:
                 due.append((section, section.endpoint))
         return due
 

@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 from wgplugin.codes import Code
-from wgplugin.conf.hints import shown
-from wgplugin.conf.parser import PeerEndpoint
 from wgplugin.errors import PluginError
+from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import SocketAddress
-
-FIRST_PAUSE = 0.5
+from wgplugin.redact import shown
+from wgplugin.timings import Timings
 
 LOOK_UPS = 64
 """How many look-ups may hang before others must wait for them."""
@@ -29,7 +28,8 @@ class Resolver:
     delays nothing else.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings | None = None) -> None:
+        self._first_pause = (timings or Timings()).resolver_pause
         self._workers = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="resolver")
 
     async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
@@ -44,7 +44,7 @@ class Resolver:
         with contextlib.suppress(socket.gaierror):
             return _first(endpoint, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
         loop = asyncio.get_running_loop()
-        pause = FIRST_PAUSE
+        pause = self._first_pause
         answer = "no answer"
         try:
             async with asyncio.timeout(bound):

@@ -10,30 +10,30 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterable
+import sys
+
+import msgspec
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
 from wgplugin.conf.settings import Settings
 from wgplugin.errors import PluginError
-from wgplugin.networks.tunnel import Means, Tunnel
+from wgplugin.networks.insides import Limits
+from wgplugin.networks.status import TunnelStatus
+from wgplugin.networks.tunnel import Services, Tunnel
 from wgplugin.state.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-TICK = 1.0
-LOOK_EVERY = 5
-"""The seconds between looks at the files, and after how many of them at the tunnels, too."""
 
-WAIT = 10.0
-"""The seconds that Docker is kept waiting at most until a tunnel is set up."""
+class Supervisor:
+    """Every tunnel in a container that can be entered; see `insides.Insides`."""
 
+    edition = "live"
+    limits = Limits(addresses_per_family=sys.maxsize, finds_peers_later=True, redirects_dns=True)
 
-class Live:
-    """Every tunnel in a container that can be entered."""
-
-    def __init__(self, means: Means) -> None:
-        self._means = means
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._tunnels: dict[str, Tunnel] = {}
         self._work: dict[str, asyncio.Task[None]] = {}
         self._reached: set[str] = set()
@@ -44,20 +44,18 @@ class Live:
         """All tunnels, oldest first."""
         return tuple(self._tunnels.values())
 
-    async def join(self, endpoint: Endpoint, files: Files) -> bool:
-        """Take charge of a tunnel whose device Docker is about to put into a container.
-
-        Returns whether nothing leaves the container past the tunnel from now on; if not, Docker
-        must be told routes.
-        """
-        tunnel = Tunnel(endpoint, self._means)
-        guarded = await tunnel.guard(files)
-        if guarded or await self._means.sandboxes.exists(endpoint.sandbox):
+    async def join(self, endpoint: Endpoint, sandbox: str, files: Files) -> bool:
+        """Take charge of a tunnel whose device Docker is about to put into a container."""
+        endpoint = msgspec.structs.replace(endpoint, sandbox=sandbox)
+        await self._services.endpoints.put(endpoint)
+        tunnel = Tunnel(endpoint, self._services)
+        closed = await tunnel.block_exits(files)
+        if closed or await self._services.containers.exists(sandbox):
             self._reached.add(endpoint.id)
         self._begin(tunnel)
-        return guarded
+        return closed
 
-    async def finished(self, endpoint_id: str) -> None:
+    async def settled(self, endpoint_id: str) -> None:
         """Wait until a tunnel is set up, if its container was there when it joined.
 
         Docker 28 asks for an endpoint's details between that and the container's first instruction;
@@ -65,7 +63,7 @@ class Live:
         """
         task = self._work.get(endpoint_id)
         if task and endpoint_id in self._reached:
-            await asyncio.wait([task], timeout=WAIT)
+            await asyncio.wait([task], timeout=self._services.timings.set_up)
 
     async def leave(self, endpoint_id: str) -> None:
         """Take a tunnel, but for its device, out of its container."""
@@ -77,38 +75,41 @@ class Live:
         if tunnel:
             await tunnel.end()
 
-    def resume(self, endpoints: Iterable[Endpoint]) -> None:
+    def resume(self) -> None:
         """Take charge of the tunnels that were there before the plugin started."""
-        for endpoint in endpoints:
+        for endpoint in self._services.endpoints:
             if endpoint.sandbox and endpoint.id not in self._tunnels:
-                self._begin(Tunnel(endpoint, self._means))
+                self._begin(Tunnel(endpoint, self._services))
 
     async def run(self) -> None:
         """Keep all tunnels as the files say, until cancelled."""
+        self.resume()
+        timings = self._services.timings
         for tick in itertools.count(1):
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(timings.tick)
             # What is wrong in them is said for each tunnel; what was in force stays so.
             with contextlib.suppress(PluginError):
-                self._settings = await asyncio.to_thread(self._means.folder.settings)
-            looking = tick % LOOK_EVERY == 0
+                self._settings = await asyncio.to_thread(self._services.folder.settings)
+            looking = tick % timings.observe_every == 0
             for endpoint_id, tunnel in self._tunnels.items():
                 # One that waits for something holds up no other.
                 if self._work[endpoint_id].done():
                     task = asyncio.create_task(self._tend(tunnel, looking))
                     self._work[endpoint_id] = task
 
-    async def look(self) -> None:
-        """See how all tunnels are doing."""
-        await asyncio.gather(*(tunnel.look() for tunnel in self.tunnels))
+    async def statuses(self) -> tuple[TunnelStatus, ...]:
+        """Look at all tunnels, and return their status."""
+        await asyncio.gather(*(tunnel.observe() for tunnel in self.tunnels))
+        return tuple(tunnel.status() for tunnel in self.tunnels)
 
     async def _tend(self, tunnel: Tunnel, looking: bool) -> None:
         try:
-            if self._means.endpoints.get(tunnel.endpoint.id) is None:
+            if self._services.endpoints.get(tunnel.endpoint.id) is None:
                 await self.leave(tunnel.endpoint.id)
                 return
             await tunnel.watch()
             if looking:
-                await tunnel.look()
+                await tunnel.observe()
                 tunnel.search(self._settings)
         except Exception:
             log.exception("%s: failed unexpectedly [%s]", tunnel, Code.FAILED)

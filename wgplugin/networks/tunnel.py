@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import partial
-from ipaddress import ip_interface, ip_network
-from time import time as now
 
+from wgplugin.clock import Clock
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder, Files
-from wgplugin.conf.parser import InterfaceConfig, PeerSection
-from wgplugin.conf.settings import Settings
+from wgplugin.conf.settings import Settings, override
 from wgplugin.errors import PluginError
-from wgplugin.model.addresses import choose
-from wgplugin.model.attachment import container_plan, device_config, needs_sink_address
-from wgplugin.model.backends import Sandboxes, Sight
+from wgplugin.model.attachment import container_addresses, container_plan, device_config
+from wgplugin.model.backends import ContainerKernel, Observed
+from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress, short
+from wgplugin.model.identity import device_name
 from wgplugin.model.namespace import Plan
-from wgplugin.model.routes import Network, sink_address
-from wgplugin.networks.claims import device_name
+from wgplugin.model.prefixes import Network
 from wgplugin.networks.health import Health, events, health
-from wgplugin.networks.peers import Peers
+from wgplugin.networks.peers import Peers, log_trying_again
 from wgplugin.networks.reresolve import Search, Sought
 from wgplugin.networks.status import TunnelStatus, peer_status
 from wgplugin.state import records
 from wgplugin.state.records import Endpoint
 from wgplugin.state.store import Records
+from wgplugin.timings import Timings
 
 log = logging.getLogger(__name__)
-
-PATIENCE = 60.0
-"""The seconds that Docker has to put a device into its container after a join."""
-
-GLANCE = 0.02
-"""The seconds between looks for a device that is on its way."""
 
 SETTLED = 2
 """How often a file must be seen the same before it is read: an editor may be half done."""
@@ -45,7 +37,7 @@ SETTLED = 2
 GONE = "its device is gone from the container"
 
 
-class Concern(Enum):
+class Condition(Enum):
     """What can be wrong with a tunnel, each by itself."""
 
     SETTING_UP = auto()
@@ -56,14 +48,16 @@ class Concern(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What a tunnel is kept with."""
+class Services:
+    """Everything that keeping a tunnel takes."""
 
     folder: ConfigFolder
     networks: Records[records.Network]
     endpoints: Records[Endpoint]
     peers: Peers
-    sandboxes: Sandboxes
+    containers: ContainerKernel
+    clock: Clock
+    timings: Timings
 
 
 class Tunnel:
@@ -72,22 +66,23 @@ class Tunnel:
     Whatever fails leaves the tunnel as it was, and is in the log and in `error`.
     """
 
-    def __init__(self, endpoint: Endpoint, means: Means) -> None:
+    def __init__(self, endpoint: Endpoint, services: Services) -> None:
         """Keep the tunnel of an endpoint whose ``sandbox`` is known."""
         self.endpoint = endpoint
-        self.sight: Sight | None = None
+        self.observed: Observed | None = None
         self.health = Health.NEVER
         self.configured = 0.0
         """When its configuration was applied last, in seconds since 1970."""
-        self._troubles: dict[Concern, str] = {}
-        self._means = means
+        self._configured_at = 0.0
+        self._troubles: dict[Condition, str] = {}
+        self._services = services
         self._device = device_name(endpoint.id)
         self._plan: Plan | None = None
         self._config: InterfaceConfig | None = None
-        self._told: tuple[Network, ...] = ()
+        self._expected: tuple[Network, ...] = ()
         self._version = ""
         self._seen = ("", 0)
-        self._search = Search(means.peers, self._move, partial(self._tell, Concern.PEERS))
+        self._search = Search(services.peers, self._move, partial(self._note, Condition.PEERS))
         self._over = False
         self._lock = asyncio.Lock()
 
@@ -101,20 +96,20 @@ class Tunnel:
 
     def status(self) -> TunnelStatus:
         """Return how the tunnel is doing, as it was seen last."""
-        peers = self.sight.device.peers if self.sight else ()
+        peers = self.observed.device.peers if self.observed else ()
         return TunnelStatus(
             endpoint=self.endpoint.id,
             network=self.endpoint.network_id,
             configuration=self.endpoint.configuration,
             health=self.health,
-            interface=self.sight.ifname if self.sight else "",
+            interface=self.observed.ifname if self.observed else "",
             namespace=self.endpoint.sandbox,
             configured=self.configured or None,
             error=self.error,
             peers=tuple(map(peer_status, peers)),
         )
 
-    async def guard(self, files: Files) -> bool:
+    async def block_exits(self, files: Files) -> bool:
         """Close all ways out of the container but the tunnel, which isn't there yet.
 
         Returns whether that was done: the container's namespace may not be there yet either.
@@ -123,37 +118,38 @@ class Tunnel:
         try:
             self._config = files.config
             self._plan = self._planned(files.config, files.settings)
-            self.configured = now()
-            guarded = self._plan.own_table and await self._means.sandboxes.guard(
+            self._note_configured()
+            closed = self._plan.own_table and await self._services.containers.block_exits(
                 self.endpoint.sandbox, self._plan
             )
         except PluginError as error:
-            self._tell(Concern.SETTING_UP, f"not closed yet: {error}")
-            guarded = False
-        if not guarded and self._plan and self._plan.own_table:
-            self._told = tuple(ip_network(route.destination) for route in self.endpoint.routes)
-        return guarded
+            self._note(Condition.SETTING_UP, f"not closed yet: {error}")
+            closed = False
+        if not closed and self._plan and self._plan.own_table:
+            self._expected = tuple(route.destination for route in self.endpoint.route_values)
+        return closed
 
     async def finish(self) -> None:
         """Set up the tunnel in its container, once Docker has put the device there."""
-        end = time.monotonic() + PATIENCE
+        timings = self._services.timings
+        end = self._services.clock.monotonic() + timings.device_comes
         try:
-            while not await self._ready():
-                if time.monotonic() > end:
-                    late = f"not set up: no device came within {PATIENCE:g} s [{Code.NO_DEVICE}]"
-                    self._tell(Concern.SETTING_UP, late)
+            while not await self._is_moved():
+                if self._services.clock.monotonic() > end:
+                    late = f"not set up: no device came within {timings.device_comes:g} s"
+                    self._note(Condition.SETTING_UP, f"{late} [{Code.NO_DEVICE}]")
                     return
-                await asyncio.sleep(GLANCE)
+                await asyncio.sleep(timings.glance)
             if self._plan is None:
                 await self.reload(await self._current_version())
             else:
                 async with self._lock:
                     await self._apply(self._plan)
                 log.info("set up: %s", self)
-            self._tell(Concern.SETTING_UP)
-            await self.look()
+            self._note(Condition.SETTING_UP)
+            await self.observe()
         except PluginError as error:
-            self._tell(Concern.SETTING_UP, f"not set up: {error}")
+            self._note(Condition.SETTING_UP, f"not set up: {error}")
 
     async def watch(self) -> None:
         """Apply the files if they have changed, and have stayed as they are for a moment."""
@@ -167,54 +163,64 @@ class Tunnel:
         """Read the files and make the tunnel what they say; sessions of unchanged peers go on."""
         self._version = version
         try:
-            files = await self._means.folder.read(self.endpoint.configuration)
+            files = await self._services.folder.read(self.endpoint.configuration)
             config = files.config
             planned = self._planned(config, files.settings)
-            addresses = await self._means.peers.locate(
-                self.endpoint.network_id, config, files.settings.resolve_timeout, patient=True
+            found = await self._services.peers.locate(
+                self.endpoint.network_id, config, files.settings.resolve_timeout
             )
-            mtu = config.mtu or await self._means.peers.mtu(addresses.values())
-            wanted = device_config(config, addresses)
+            log_trying_again(found.errors)
+            mtu = config.mtu or await self._services.peers.mtu(found.addresses.values())
+            wanted = device_config(config, found.addresses)
             async with self._lock:
                 moved = _moved(self._config, config)
                 done = await self._apply(replace(planned, mtu=mtu), wanted, moved)
         except PluginError as error:
-            self._tell(Concern.FILES, f"refused: {error}")
+            self._note(Condition.FILES, f"refused: {error}")
             return
         self._config, self._plan = config, planned
-        self.configured = now()
-        self._tell(Concern.FILES)
+        self._note_configured()
+        self._note(Condition.FILES)
         log.info("reloaded: %s: %s", self, ", ".join(done) or "nothing to change")
 
-    async def look(self) -> None:
+    async def observe(self) -> None:
         """See how the tunnel is doing, and tell what has happened to it."""
         try:
-            sight = await self._means.sandboxes.look(self.endpoint.sandbox, self._device)
+            observed = await self._services.containers.observe(self.endpoint.sandbox, self._device)
         except PluginError as error:
-            self._tell(Concern.DEVICE, str(error))
+            self._note(Condition.DEVICE, str(error))
             return
-        if sight is None:
-            if self.sight and not self._over:
-                self._tell(Concern.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
-            self.sight, self.health = None, Health.NEVER
+        if observed is None:
+            if self.observed and not self._over:
+                self._note(Condition.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
+            self.observed, self.health = None, Health.NEVER
             return
-        self._tell(Concern.DEVICE)
-        before, was = self.sight, self.health
-        self.sight, self.health = sight, health(sight.device.peers, now())
-        for event in events(before.device if before else None, sight.device, was, self.health):
+        self._note(Condition.DEVICE)
+        before, was = self.observed, self.health
+        self.observed = observed
+        self.health = health(observed.device.peers, self._services.clock.wall())
+        for event in events(before.device if before else None, observed.device, was, self.health):
             log.info("%s: %s", self, event)
 
     def silent(self, after: float) -> Sought:
         """Return the peers that it is time to look for, after so many seconds of silence."""
-        if not self.sight or not self._config:
+        if not self.observed or not self._config:
             return []
+        clock = self._services.clock
+        now = clock.monotonic()
         return self._search.due(
-            self._config.peers, self.sight.device.peers, self.configured, now(), after
+            self._config.peers,
+            self.observed.device.peers,
+            configured=now - self._configured_at,
+            now=now,
+            wall=clock.wall(),
+            after=after,
         )
 
     def search(self, settings: Settings) -> None:
         """Begin to look where silent peers are now, unless that is going on."""
-        self._search.begin(self.silent(settings.re_resolve_after), now(), settings.resolve_timeout)
+        now = self._services.clock.monotonic()
+        self._search.begin(self.silent(settings.re_resolve_after), now, settings.resolve_timeout)
 
     async def end(self) -> None:
         """Take out of the container what was put there, but for the device."""
@@ -222,29 +228,38 @@ class Tunnel:
         self._search.end()
         async with self._lock:
             try:
-                await self._means.sandboxes.clear(self.endpoint.sandbox, self._device)
+                await self._services.containers.clear(self.endpoint.sandbox, self._device)
             except PluginError as error:
                 log.warning("%s: %s", self, error)
 
-    async def _current_version(self) -> str:
-        return await asyncio.to_thread(self._means.folder.version, self.endpoint.configuration)
+    def _note_configured(self) -> None:
+        self.configured = self._services.clock.wall()
+        self._configured_at = self._services.clock.monotonic()
 
-    async def _ready(self) -> bool:
-        return await self._means.sandboxes.ready(self.endpoint.sandbox, self._device, self._told)
+    async def _current_version(self) -> str:
+        return await asyncio.to_thread(self._services.folder.version, self.endpoint.configuration)
+
+    async def _is_moved(self) -> bool:
+        return await self._services.containers.is_moved(
+            self.endpoint.sandbox, self._device, self._expected
+        )
 
     def _planned(self, config: InterfaceConfig, settings: Settings) -> Plan:
         endpoint = self.endpoint
-        network = self._means.networks.get(endpoint.network_id)
+        network = self._services.networks.get(endpoint.network_id)
         options = (network.tunnel if network else {}, endpoint.tunnel)
-        tunnel = settings.tunnel(endpoint.configuration).override(*options)
+        tunnel = override(settings.tunnel(endpoint.configuration), *options)
         if (tunnel.default == "gateway") != bool(endpoint.gateways) and self._plan:
             message = "wireguard-default counts at the container's next start"
             raise PluginError(Code.NEXT_START, message)
-        own = tuple(map(ip_interface, endpoint.addresses)) or config.addresses
-        file_name = f"{endpoint.configuration}.conf"
-        addresses = choose(file_name, own, endpoint.assigned, several=True)
-        if needs_sink_address(config, addresses, tunnel):
-            addresses += (sink_address(endpoint.id),)
+        addresses = container_addresses(
+            f"{endpoint.configuration}.conf",
+            config,
+            tunnel,
+            endpoint.id,
+            endpoint.own_addresses,
+            endpoint.assigned_addresses,
+        )
         return container_plan(self._device, config, addresses, tunnel)
 
     async def _apply(
@@ -257,33 +272,33 @@ class Tunnel:
         """
         if self._over:
             raise PluginError(Code.NO_DEVICE, "the container is going")
-        sandboxes, key = self._means.sandboxes, self.endpoint.sandbox
-        done = await sandboxes.apply(key, plan, config, moved or set())
+        containers, key = self._services.containers, self.endpoint.sandbox
+        done = await containers.apply(key, plan, config, moved or set())
         if done is None:
             raise PluginError(Code.NO_DEVICE, GONE)
         lacking = ""
         try:
-            await sandboxes.filter(key, plan)
+            await containers.apply_firewall(key, plan)
         except PluginError as error:
             lacking = f"neither DNS nor answers past the tunnel are set up: {error}"
-        self._tell(Concern.FILTER, lacking)
+        self._note(Condition.FILTER, lacking)
         return done
 
     async def _move(self, section: PeerSection, address: SocketAddress) -> None:
         change = PeerConfig(section.public_key, endpoint=address)
         async with self._lock:
-            peers = self.sight.device.peers if self.sight else ()
+            peers = self.observed.device.peers if self.observed else ()
             peer = next((peer for peer in peers if peer.public_key == section.public_key), None)
             known = self._config and section in self._config.peers
             if self._over or not peer or not known or peer.endpoint == address:
                 return
-            await self._means.sandboxes.configure(
+            await self._services.containers.configure(
                 self.endpoint.sandbox, self._device, DeviceConfig(peers=(change,))
             )
             if peer.endpoint is None:
                 log.info("%s: peer %s is found: %s", self, short(section.public_key), address)
 
-    def _tell(self, concern: Concern, trouble: str = "") -> None:
+    def _note(self, concern: Condition, trouble: str = "") -> None:
         """Note what is wrong with one thing, or that nothing is; what is new goes to the log."""
         if trouble and trouble != self._troubles.get(concern):
             log.warning("%s: %s", self, trouble)

@@ -7,16 +7,19 @@ and a function here that turns the one before into it, so that an upgrade loses 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, TypeVar
 
 import msgspec
 
+from wgplugin.clock import Moment
 from wgplugin.codes import Code
-from wgplugin.docker.protocol import Id, StaticRoute
 from wgplugin.errors import PluginError
-from wgplugin.state.boottime import Moment
+from wgplugin.model import docker_routes
+from wgplugin.model.identity import Id
+from wgplugin.model.prefixes import Address, Interface
 
-VERSION = 2
+VERSION = 3
 
 
 class RecordError(PluginError):
@@ -45,6 +48,23 @@ class Network(Record, frozen=True, kw_only=True):
     addresses: dict[str, str] = {}
 
 
+class Route(msgspec.Struct, frozen=True):
+    """A route that Docker is to set; ``next_hop`` is empty for one that is on-link."""
+
+    destination: str
+    next_hop: str = ""
+
+    @classmethod
+    def of(cls, route: docker_routes.Route) -> Route:
+        """Return the record of a route."""
+        return cls(str(route.destination), str(route.next_hop or ""))
+
+    def value(self) -> docker_routes.Route:
+        """Return the route. Raises ValueError if it is none."""
+        next_hop = ip_address(self.next_hop) if self.next_hop else None
+        return docker_routes.Route(ip_network(self.destination), next_hop)
+
+
 class Endpoint(Record, frozen=True, kw_only=True):
     """A container's attachment, with what Docker is to set in it.
 
@@ -57,12 +77,32 @@ class Endpoint(Record, frozen=True, kw_only=True):
     network_id: Id
     configuration: str
     created: Moment
-    routes: tuple[StaticRoute, ...] = ()
+    routes: tuple[Route, ...] = ()
     gateways: tuple[str, ...] = ()
     tunnel: dict[str, str] = {}
     addresses: tuple[str, ...] = ()
     assigned: tuple[str, ...] = ()
     sandbox: str = ""
+
+    @property
+    def route_values(self) -> tuple[docker_routes.Route, ...]:
+        """The routes."""
+        return tuple(route.value() for route in self.routes)
+
+    @property
+    def gateway_values(self) -> tuple[Address, ...]:
+        """The gateways."""
+        return tuple(map(ip_address, self.gateways))
+
+    @property
+    def own_addresses(self) -> tuple[Interface, ...]:
+        """The addresses of the container's option."""
+        return tuple(map(ip_interface, self.addresses))
+
+    @property
+    def assigned_addresses(self) -> tuple[Interface, ...]:
+        """The addresses of Docker's IPAM."""
+        return tuple(map(ip_interface, self.assigned))
 
 
 def _from_1(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +110,16 @@ def _from_1(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record, "created": {"boot_id": "", "seconds": 0.0}}
 
 
-_FROM: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1}
+def _from_2(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Version 2 had routes as Docker's protocol writes them."""
+    routes = [
+        {"destination": route["Destination"], "next_hop": route["NextHop"]}
+        for route in record.get("routes", ())
+    ]
+    return {**record, "routes": routes}
+
+
+_FROM: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
 
 R = TypeVar("R", bound=Record)
 
@@ -99,5 +148,5 @@ def decode(data: bytes, kind: type[R]) -> R:
         return msgspec.convert(fields, kind)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(Code.STATE_DAMAGED, str(error)) from None
-    except (KeyError, RecursionError):
+    except (KeyError, TypeError, RecursionError):
         raise RecordError(Code.STATE_DAMAGED, "it has no layout that is known") from None

@@ -1,0 +1,60 @@
+"""A host without a kernel: a HostKernel whose devices are values."""
+
+import asyncio
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
+
+from wgplugin.codes import Code
+from wgplugin.errors import BackendError
+from wgplugin.model.backends import Place
+from wgplugin.model.device import DeviceConfig
+
+
+@dataclass
+class MemoryHost:
+    """Keeps devices by name, as (MTU, configuration); fails or hangs where it is told to.
+
+    What Docker has moved into a container is there by the name that it had on the host.
+    """
+
+    devices: dict[str, tuple[int, DeviceConfig | None]] = field(default_factory=dict)
+    containers: set[str] = field(default_factory=set)
+    path_mtus: dict[str, int] = field(default_factory=dict)
+    failing: set[str] = field(default_factory=set)
+    hanging: set[str] = field(default_factory=set)
+
+    async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
+        await self._obey("create")
+        self.devices[ifname] = (mtu, None)
+        await self._obey("configure")
+        self.devices[ifname] = (mtu, config)
+
+    async def delete(self, ifname: str) -> None:
+        await self._obey("delete")
+        self.devices.pop(ifname, None)
+
+    async def places(self) -> dict[str, Place]:
+        await self._obey("places")
+        inside = dict.fromkeys(self.containers, Place.CONTAINER)
+        return inside | dict.fromkeys(self.devices, Place.HOST)
+
+    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
+        await self._obey("path_mtu")
+        return self.path_mtus.get(str(host) if host else "default")
+
+    def into_container(self, ifname: str) -> None:
+        """Move a device as Docker does when a container starts."""
+        del self.devices[ifname]
+        self.containers.add(ifname)
+
+    def out_of_container(self, ifname: str) -> None:
+        """Move it back as Docker does when the container stops."""
+        self.containers.remove(ifname)
+        self.devices[ifname] = (0, None)
+
+    async def _obey(self, method: str) -> None:
+        if method in self.failing:
+            raise BackendError(Code.KERNEL_REFUSES, f"{method} fails")
+        if method in self.hanging:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)

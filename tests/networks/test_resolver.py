@@ -1,0 +1,78 @@
+"""Peers' endpoints are resolved as wg(8) does, within a bound."""
+
+import asyncio
+import socket
+import time
+from ipaddress import ip_address
+
+import pytest
+
+from wgplugin.errors import PluginError
+from wgplugin.model.configuration import PeerEndpoint
+from wgplugin.model.device import SocketAddress
+from wgplugin.networks import resolver
+from wgplugin.networks.resolver import Resolver
+from wgplugin.timings import Timings
+
+
+def resolve(host: str, port: str, bound: float = 5.0) -> SocketAddress:
+    return asyncio.run(
+        Resolver(Timings(resolver_pause=0.01)).resolve(PeerEndpoint(host, port), bound)
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("192.0.2.1", "51820", SocketAddress(ip_address("192.0.2.1"), 51820)),
+        ("2001:db8::1", "51820", SocketAddress(ip_address("2001:db8::1"), 51820)),
+        ("fe80::1%lo", "1", SocketAddress(ip_address("fe80::1"), 1, socket.if_nametoindex("lo"))),
+        ("192.0.2.1", "domain", SocketAddress(ip_address("192.0.2.1"), 53)),
+    ],
+)
+def test_literal_endpoint_is_taken_as_it_is(host: str, port: str, expected: SocketAddress) -> None:
+    assert resolve(host, port) == expected
+
+
+def test_literal_endpoint_needs_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", failing(NO_NAME))
+    assert resolve("192.0.2.1", "51820").host == ip_address("192.0.2.1")
+
+
+def test_host_name_is_resolved() -> None:
+    assert resolve("localhost", "51820").host.is_loopback
+
+
+def failing(*answers: socket.gaierror) -> object:
+    """Return a look-up that fails in these ways, and then succeeds."""
+    rest = list(answers)
+
+    def look_up(endpoint: PeerEndpoint) -> SocketAddress:
+        if rest:
+            raise rest.pop(0)
+        return SocketAddress(ip_address("192.0.2.1"), 51820)
+
+    return look_up
+
+
+AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def test_temporary_failure_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", failing(AGAIN, AGAIN))
+    assert str(resolve("vpn.example", "51820").host) == "192.0.2.1"
+
+
+def test_name_that_does_not_exist_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", failing(NO_NAME))
+    with pytest.raises(PluginError, match=r"vpn\.example can't be resolved: Name or service not"):
+        resolve("vpn.example", "51820")
+
+
+def test_bound_ends_the_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", failing(*[AGAIN] * 100))
+    start = time.monotonic()
+    with pytest.raises(PluginError, match=r"Temporary failure .* \(waited 0\.1 s\)"):
+        resolve("vpn.example", "51820", bound=0.1)
+    assert time.monotonic() - start < 5

@@ -1,0 +1,211 @@
+"""What the plugin remembers survives it, whole, and never takes the rest down."""
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from wgplugin.clock import Moment
+from wgplugin.errors import StoreError
+from wgplugin.model import docker_routes
+from wgplugin.state.records import Endpoint, Network, Route
+from wgplugin.state.store import MAX_SIZE, Store
+
+NETWORK = Network(id="n1", configuration="home", tunnel={"sink": "off"})
+ROUTE = Route(destination="10.0.0.0/8")
+ENDPOINT = Endpoint(
+    id="e1",
+    network_id="n1",
+    configuration="home",
+    created=Moment("boot", 12.5),
+    routes=(ROUTE,),
+)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_records_are_there_after_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    asyncio.run(store.networks.put(NETWORK))
+    asyncio.run(store.endpoints.put(ENDPOINT))
+
+    again = Store(tmp_path)
+
+    assert list(again.networks) == [NETWORK]
+    assert list(again.endpoints) == [ENDPOINT]
+
+
+def test_removed_record_leaves_no_file(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    asyncio.run(store.networks.put(NETWORK))
+    asyncio.run(store.networks.remove("n1"))
+    asyncio.run(store.networks.remove("n1"))
+
+    assert store.networks.get("n1") is None
+    assert files(tmp_path) == []
+
+
+def test_later_record_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    asyncio.run(store.networks.put(NETWORK))
+    asyncio.run(store.networks.put(Network(id="n1", configuration="work")))
+
+    assert Store(tmp_path).networks.get("n1") == Network(id="n1", configuration="work")
+
+
+DAMAGE = {
+    "empty": b"",
+    "cut off": b'{"id":"n0","version":2,"confi',
+    "not UTF-8": b"\xff\xfe",
+    "a list": b"[]",
+    "nested too deeply": b'{"x":' * 100_000,
+    "no version": b'{"id":"n0","configuration":"home"}',
+    "version of no number": b'{"id":"n0","version":"2","configuration":"home"}',
+    "version that never was": b'{"id":"n0","version":0,"configuration":"home"}',
+    "wrong type": b'{"id":"n0","version":2,"configuration":7}',
+    "another's": b'{"id":"n1","version":2,"configuration":"home"}',
+    "too large": b" " * (MAX_SIZE + 1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_file_is_set_aside_and_the_others_are_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
+    asyncio.run(Store(tmp_path).networks.put(NETWORK))
+    damaged = tmp_path / "networks" / "n0.json"
+    damaged.write_bytes(damage)
+
+    assert list(Store(tmp_path).networks) == [NETWORK]
+    assert str(damaged) in caplog.text
+    assert files(tmp_path) == ["networks/n0.json.damaged", "networks/n1.json"]
+    assert (tmp_path / "networks" / "n0.json.damaged").read_bytes() == damage
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nothing")])
+def test_what_is_no_file_is_no_record(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, make: Callable[[Path], None]
+) -> None:
+    asyncio.run(Store(tmp_path).networks.put(NETWORK))
+    make(tmp_path / "networks" / "n0.json")
+
+    assert list(Store(tmp_path).networks) == [NETWORK]
+    assert "n0.json" in caplog.text
+
+
+def test_half_written_file_is_cleared_up(tmp_path: Path) -> None:
+    asyncio.run(Store(tmp_path).networks.put(NETWORK))
+    (tmp_path / "networks" / "n2.new").write_bytes(b'{"id": "n2"')
+
+    assert list(Store(tmp_path).networks) == [NETWORK]
+    assert files(tmp_path) == ["networks/n1.json"]
+
+
+def test_record_of_the_first_version_is_read(tmp_path: Path) -> None:
+    Store(tmp_path)
+    old = {"id": "e1", "version": 1, "network_id": "n1", "configuration": "home"}
+    (tmp_path / "endpoints" / "e1.json").write_text(json.dumps(old))
+
+    (endpoint,) = Store(tmp_path).endpoints
+    assert endpoint == Endpoint(
+        id="e1", network_id="n1", configuration="home", created=Moment("", 0.0)
+    )
+
+
+def test_record_of_the_second_version_keeps_its_routes(tmp_path: Path) -> None:
+    Store(tmp_path)
+    old = {
+        "id": "e1",
+        "version": 2,
+        "network_id": "n1",
+        "configuration": "home",
+        "created": {"boot_id": "boot", "seconds": 12.5},
+        "routes": [
+            {"Destination": "169.254.1.1/32", "RouteType": 1, "NextHop": ""},
+            {"Destination": "0.0.0.0/1", "RouteType": 0, "NextHop": "169.254.1.1"},
+        ],
+    }
+    (tmp_path / "endpoints" / "e1.json").write_text(json.dumps(old))
+
+    (endpoint,) = Store(tmp_path).endpoints
+    assert endpoint.route_values == (
+        docker_routes.Route(ip_network("169.254.1.1/32")),
+        docker_routes.Route(ip_network("0.0.0.0/1"), ip_address("169.254.1.1")),
+    )
+
+
+def test_record_of_a_newer_version_is_left_for_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Store(tmp_path)
+    newer = tmp_path / "networks" / "n1.json"
+    newer.write_text('{"id": "n1", "version": 99, "new": {}}')
+
+    assert not list(Store(tmp_path).networks)
+    assert newer.exists()
+    assert "a newer version of the plugin wrote it" in caplog.text
+
+
+@pytest.mark.parametrize("before", [None, NETWORK])
+def test_cancelled_put_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: Network | None
+) -> None:
+    store = Store(tmp_path)
+    if before:
+        asyncio.run(store.networks.put(before))
+    reached, go_on = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def wait(descriptor: int) -> None:
+        reached.set()
+        go_on.wait(10)
+        fsync(descriptor)
+
+    async def cancel() -> None:
+        put = asyncio.create_task(store.networks.put(Network(id="n1", configuration="changed")))
+        await asyncio.to_thread(reached.wait, 10)
+        put.cancel()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await put
+
+    monkeypatch.setattr(os, "fsync", wait)
+    asyncio.run(cancel())
+    assert store.networks.get("n1") == before
+    assert Store(tmp_path).networks.get("n1") == before
+
+
+def test_record_that_cannot_be_written_is_not_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    asyncio.run(store.networks.put(NETWORK))
+    (tmp_path / "networks" / "n2.new").mkdir()
+    (tmp_path / "networks" / "n1.new").mkdir()
+
+    with pytest.raises(StoreError, match="state folder"):
+        asyncio.run(store.networks.put(Network(id="n2", configuration="new")))
+    with pytest.raises(StoreError, match="state folder"):
+        asyncio.run(store.networks.put(Network(id="n1", configuration="changed")))
+
+    assert list(store.networks) == [NETWORK]
+    assert list(Store(tmp_path).networks) == [NETWORK]
+
+
+def test_state_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="state folder"):
+        Store(tmp_path / "file")
+
+
+def test_holder_of_a_configuration_is_found(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    asyncio.run(store.endpoints.put(ENDPOINT))
+
+    assert store.holder("home") == ENDPOINT
+    assert store.holder("work") is None

@@ -1,0 +1,47 @@
+"""Values as Docker's protocol writes them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wgplugin.docker.protocol import (
+    ROUTE_CONNECTED,
+    ROUTE_NEXT_HOP,
+    EndpointInterface,
+    InterfaceName,
+    JoinResponse,
+    StaticRoute,
+)
+from wgplugin.model.docker_routes import Route
+from wgplugin.model.prefixes import Interface
+from wgplugin.networks.kinds import Joined
+
+
+def endpoint_interface(addresses: Iterable[Interface]) -> EndpointInterface:
+    """Return the first address of each family."""
+    by_version: dict[int, str] = {}
+    for address in addresses:
+        by_version.setdefault(address.version, str(address))
+    return EndpointInterface(address=by_version.get(4, ""), address_ipv6=by_version.get(6, ""))
+
+
+def join_response(joined: Joined) -> JoinResponse:
+    """Return the answer to Join."""
+    gateways = {gateway.version: str(gateway) for gateway in joined.gateways}
+    return JoinResponse(
+        interface_name=InterfaceName(src_name=joined.device, dst_prefix=joined.prefix),
+        gateway=gateways.get(4, ""),
+        gateway_ipv6=gateways.get(6, ""),
+        static_routes=tuple(map(static_route, joined.routes)),
+    )
+
+
+def static_route(route: Route) -> StaticRoute:
+    """Return a route as Docker is to set it."""
+    if route.next_hop is None:
+        return StaticRoute(destination=str(route.destination), route_type=ROUTE_CONNECTED)
+    return StaticRoute(
+        destination=str(route.destination),
+        route_type=ROUTE_NEXT_HOP,
+        next_hop=str(route.next_hop),
+    )

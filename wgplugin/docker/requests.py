@@ -1,0 +1,70 @@
+"""Docker's requests as values, read once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_interface, ip_network
+from typing import Any
+
+from wgplugin.codes import Code
+from wgplugin.docker.options import endpoint_options, network_options
+from wgplugin.docker.protocol import (
+    CreateEndpointRequest,
+    CreateNetworkRequest,
+    EndpointInterface,
+)
+from wgplugin.errors import RequestError
+from wgplugin.networks.kinds import NewEndpoint, NewNetwork
+
+DNS_SERVERS = "com.docker.network.endpoint.dnsservers"
+"""Where Docker 25 and newer puts the servers of ``--dns``, of Compose and of daemon.json.
+
+Source: moby, daemon/container_operations.go.
+"""
+
+NULL_IPAM = "null"
+
+
+def new_network(request: CreateNetworkRequest) -> NewNetwork:
+    """Return the network to create.
+
+    Raises:
+        PluginError: an option or a subnet can't be read.
+    """
+    options = network_options(request.options)
+    pools = (*(request.ipv4_data or ()), *(request.ipv6_data or ()))
+    try:
+        subnets = tuple(ip_network(data.pool) for data in pools if data.address_space != NULL_IPAM)
+    except ValueError as error:
+        raise RequestError(Code.BAD_REQUEST, f"a subnet can't be read: {error}") from None
+    return NewNetwork(request.network_id, options.configuration, options.tunnel, subnets)
+
+
+def new_endpoint(request: CreateEndpointRequest) -> NewEndpoint:
+    """Return the container to attach.
+
+    Raises:
+        PluginError: an option or an address can't be read.
+    """
+    options = endpoint_options(request.options)
+    interface = request.interface or EndpointInterface()
+    try:
+        assigned = tuple(
+            map(ip_interface, filter(None, (interface.address, interface.address_ipv6)))
+        )
+    except ValueError as error:
+        raise RequestError(Code.BAD_REQUEST, f"an address can't be read: {error}") from None
+    return NewEndpoint(
+        id=request.endpoint_id,
+        network_id=request.network_id,
+        tunnel=options.tunnel,
+        addresses=options.addresses,
+        assigned=assigned,
+        mac_address=interface.mac_address,
+        dns_servers=_dns_servers(request.options or {}),
+    )
+
+
+def _dns_servers(options: Mapping[str, Any]) -> frozenset[str]:
+    given = options.get(DNS_SERVERS)
+    return frozenset(map(str, given)) if isinstance(given, list) else frozenset()

@@ -1,0 +1,211 @@
+"""The kind of network that puts a WireGuard device into one container (``container`` mode)."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AsyncExitStack
+
+from wgplugin.codes import Code
+from wgplugin.conf.folder import ConfigFolder, Files
+from wgplugin.conf.settings import Settings, override
+from wgplugin.errors import BackendError, PluginError
+from wgplugin.model.addresses import check_count, check_subnets
+from wgplugin.model.attachment import (
+    attachment,
+    check_tunnel,
+    container_addresses,
+    device_config,
+    dns_server,
+    warnings,
+)
+from wgplugin.model.backends import HostKernel
+from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
+from wgplugin.model.identity import device_name
+from wgplugin.model.prefixes import Interface
+from wgplugin.networks import dns
+from wgplugin.networks.claims import Endpoints
+from wgplugin.networks.insides import Insides
+from wgplugin.networks.kinds import Joined, NewEndpoint, NewNetwork
+from wgplugin.networks.peers import Peers, log_trying_again
+from wgplugin.state import records
+from wgplugin.state.records import Endpoint, Network
+from wgplugin.state.store import Records
+
+log = logging.getLogger(__name__)
+
+DEVICE_PREFIX = "wg"
+"""The name of the device in the container, before its number."""
+
+
+class Direct:
+    """Networks that each stand for one WireGuard configuration; see `kinds.Kind`."""
+
+    def __init__(
+        self,
+        folder: ConfigFolder,
+        networks: Records[Network],
+        endpoints: Endpoints,
+        peers: Peers,
+        host: HostKernel,
+        insides: Insides,
+    ) -> None:
+        """Serve the configurations of ``folder`` on the devices of ``host``."""
+        self._folder = folder
+        self._networks = networks
+        self._endpoints = endpoints
+        self._peers = peers
+        self._host = host
+        self._insides = insides
+
+    async def create(self, network: NewNetwork) -> None:
+        """Check the network's options and its configuration, and remember the network."""
+        async with self._networks.lock(network.id):
+            name = network.configuration
+            file_name = f"{name}.conf"
+            files = await self._read(name)
+            config = files.config
+            check_tunnel(override(files.settings.tunnel(name), network.tunnel))
+            self._check_count(file_name, config.addresses)
+            check_subnets(file_name, config.addresses, network.subnets)
+            record = Network(id=network.id, configuration=name, tunnel=dict(network.tunnel))
+            await self._networks.put(record)
+            for warning in warnings(file_name, config, network.subnets):
+                log.warning("%s", warning)
+        log.info("network %.12s created with configuration %s", network.id, name)
+
+    async def delete(self, network_id: str) -> None:
+        """Forget the network, with any endpoint whose own deletion never came."""
+        async with self._networks.lock(network_id):
+            await self._networks.remove(network_id)
+        await self._endpoints.delete_all(network_id)
+        log.info("network %.12s deleted", network_id)
+
+    async def attach(self, endpoint: NewEndpoint) -> tuple[Interface, ...]:
+        """Claim the network's configuration for a container, and decide what Docker sets in it."""
+        async with self._endpoints.lock(endpoint.id):
+            if endpoint.mac_address:
+                message = "a WireGuard device has no MAC address; leave out --mac-address"
+                raise PluginError(Code.MAC_ADDRESS, message)
+            name = self._network(endpoint.network_id).configuration
+            file_name = f"{name}.conf"
+            files = await self._read(name, again=True)
+            config = files.config
+            # It may have been deleted meanwhile.
+            network = self._network(endpoint.network_id)
+            tunnel = override(files.settings.tunnel(name), network.tunnel, endpoint.tunnel)
+            check_tunnel(tunnel)
+            self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
+            self._check_count(file_name, endpoint.addresses or config.addresses)
+            addresses = container_addresses(
+                file_name, config, tunnel, endpoint.id, endpoint.addresses, endpoint.assigned
+            )
+            found = attachment(config, addresses, tunnel)
+            await self._endpoints.claim(
+                Endpoint(
+                    id=endpoint.id,
+                    network_id=network.id,
+                    configuration=name,
+                    created=self._endpoints.now(),
+                    routes=tuple(map(records.Route.of, found.routes)),
+                    gateways=tuple(map(str, found.gateways)),
+                    tunnel=dict(endpoint.tunnel),
+                    addresses=tuple(map(str, endpoint.addresses)),
+                    assigned=tuple(map(str, endpoint.assigned)),
+                )
+            )
+        families = {address.version for address in endpoint.assigned}
+        return tuple(address for address in addresses if address.version not in families)
+
+    async def join(self, endpoint_id: str, sandbox: str) -> Joined:
+        """Make the device of an endpoint and say how Docker puts it into the container."""
+        async with self._endpoints.lock(endpoint_id), AsyncExitStack() as undo:
+            endpoint = self._endpoints.get(endpoint_id)
+            if endpoint is None:
+                message = "the container's endpoint is unknown; start the container again"
+                raise PluginError(Code.UNKNOWN_ENDPOINT, message)
+            name = endpoint.configuration
+            files = await self._read(name)
+            config = files.config
+            found = await self._peers.locate(
+                endpoint.network_id, config, files.settings.resolve_timeout
+            )
+            if found.errors and not self._insides.limits.finds_peers_later:
+                raise found.errors[0]
+            log_trying_again(found.errors)
+            device = device_name(endpoint.id)
+            try:
+                mtu = config.mtu or await self._peers.mtu(found.addresses.values())
+                undo.push_async_callback(self._delete_failed, device)
+                await self._host.create(device, mtu, device_config(config, found.addresses))
+            except BackendError as error:
+                raise BackendError(error.code, f"{name}.conf: {error.message}") from None
+            closed = await self._insides.join(endpoint, sandbox, files)
+            undo.pop_all()
+        log.info("endpoint %.12s joins with configuration %s: %s", endpoint.id, name, device)
+        return Joined(
+            device=device,
+            prefix=DEVICE_PREFIX,
+            routes=() if closed else endpoint.route_values,
+            gateways=endpoint.gateway_values,
+        )
+
+    async def settled(self, endpoint_id: str) -> None:
+        """Wait until the tunnel is set up inside, where the edition does that."""
+        await self._insides.settled(endpoint_id)
+
+    async def leave(self, endpoint_id: str) -> None:
+        """Leave the device, which is still in the container, for Docker to bring back."""
+        log.info("endpoint %.12s leaves", endpoint_id)
+        await self._insides.leave(endpoint_id)
+
+    async def detach(self, endpoint_id: str) -> None:
+        """Delete the endpoint's device, and free its configuration."""
+        async with self._endpoints.lock(endpoint_id):
+            await self._insides.leave(endpoint_id)
+            await self._endpoints.delete(endpoint_id)
+
+    def _network(self, network_id: str) -> Network:
+        network = self._networks.get(network_id)
+        if network is None:
+            raise PluginError(
+                Code.UNKNOWN_NETWORK,
+                "the plugin doesn't know this network, which an earlier installation of it made; "
+                "make the network anew: docker network rm NETWORK, then docker network create "
+                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK",
+            )
+        return network
+
+    async def _read(self, name: str, *, again: bool = False) -> Files:
+        files = await self._folder.read(name, again=again)
+        put_into_force(files.settings)
+        return files
+
+    def _check_count(self, file_name: str, addresses: tuple[Interface, ...]) -> None:
+        check_count(file_name, addresses, self._insides.limits.addresses_per_family)
+
+    def _check_dns(
+        self,
+        file_name: str,
+        config: InterfaceConfig,
+        tunnel: TunnelSettings,
+        servers: frozenset[str],
+    ) -> None:
+        if self._insides.limits.redirects_dns and dns_server(config, tunnel):
+            return
+        advice = dns.advice(file_name, config.dns, servers)
+        if advice and tunnel.dns == "require":
+            raise PluginError(Code.DNS_NOT_ASKED, advice)
+        if advice and tunnel.dns == "warn":
+            log.warning("%s [%s]", advice, Code.DNS_NOT_ASKED)
+
+    async def _delete_failed(self, device: str) -> None:
+        try:
+            await self._host.delete(device)
+        except BackendError as error:
+            log.error("after a failed join: %s", error)
+
+
+def put_into_force(settings: Settings) -> None:
+    """Log at the level that the settings have."""
+    # Only our own loggers follow the setting: libraries at debug level write keys out.
+    logging.getLogger("wgplugin").setLevel(settings.log_level.upper())

@@ -1,0 +1,147 @@
+"""``wgplugin serve``: picks the kernel's side, and serves Docker's calls until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+
+import uvicorn.config
+import uvicorn.server
+from starlette.applications import Starlette
+
+from wgplugin.codes import Code
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.conf.settings import Settings
+from wgplugin.docker.http import create_app
+from wgplugin.errors import PluginError
+from wgplugin.kernel import privileges
+from wgplugin.kernel.host import KernelHost
+from wgplugin.kernel.setns import trouble
+from wgplugin.logs import LogHandler
+from wgplugin.model.backends import ContainerKernel
+from wgplugin.networks.resolver import Resolver
+from wgplugin.networks.upkeep import Upkeep
+from wgplugin.plugin import Plugin, assemble
+from wgplugin.state.store import Store
+from wgplugin.timings import Timings
+
+log = logging.getLogger("wgplugin")
+
+DOCKER_RUN = Path("/mnt/docker")
+"""Where the live edition has the host's /run/docker."""
+
+# Docker reuses an idle connection however old; a server that closes one breaks the next call.
+KEEP_ALIVE = 365 * 24 * 3600
+GRACE = 5
+
+
+def run(listener: int, arguments: argparse.Namespace) -> int:
+    """Serve on a socket, given by its descriptor, until SIGTERM; return the exit status."""
+    logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
+    own = _own_settings(arguments)
+    log.setLevel(own.log_level.upper())
+    why_not = trouble(DOCKER_RUN)
+    if why_not and os.environ.get("EDITION") == "live":
+        log.error(
+            "this is the live edition, but works as the base edition does: %s [%s]",
+            why_not,
+            Code.NOT_LIVE,
+        )
+    needed = privileges.NEEDED if why_not else (*privileges.NEEDED, privileges.CAP_SYS_ADMIN)
+    try:
+        privileges.drop(needed)
+    except OSError as error:
+        log.warning("privileges that aren't needed can't be given up: %s", error)
+    try:
+        store = Store(arguments.state_dir)
+    except PluginError as error:
+        log.error("%s", error)
+        return 1
+    timings = Timings()
+    plugin = assemble(
+        ConfigFolder(arguments.config_dir, own, timings),
+        store,
+        KernelHost(),
+        Resolver(timings),
+        containers=None if why_not else _containers(),
+        timings=timings,
+    )
+    log.info("serving as the %s edition", plugin.insides.edition)
+    # Imported modules stay: the garbage collector needn't look through them again.
+    gc.freeze()
+    gc.enable()
+    asyncio.run(serve(plugin, socket.socket(fileno=listener)))
+    return 0
+
+
+async def serve(plugin: Plugin, listener: socket.socket) -> None:
+    """Serve a plugin on a socket that listens, until SIGTERM."""
+    app = create_app(plugin.driver, plugin.upkeep.status, plugin.timings)
+    await _serve(app, plugin.upkeep, listener)
+
+
+async def _serve(app: Starlette, upkeep: Upkeep, listener: socket.socket) -> None:
+    server = _HTTPServer(
+        uvicorn.config.Config(
+            app,
+            loop="asyncio",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=GRACE,
+        )
+    )
+    await upkeep.begin()
+    keeping = asyncio.create_task(upkeep.run())
+    await server.serve([listener])
+    keeping.cancel()
+
+
+class _HTTPServer(uvicorn.server.Server):
+    """Sleeps until it is ended, where uvicorn's own wakes up ten times a second."""
+
+    def __init__(self, config: uvicorn.config.Config) -> None:
+        super().__init__(config)
+        self._ended = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for the end."""
+        await self._ended.wait()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End, by a signal."""
+        super().handle_exit(sig, frame)
+        asyncio.get_running_loop().call_soon_threadsafe(self._ended.set)
+
+
+def _containers() -> ContainerKernel:
+    # The base edition has no use for it.
+    from wgplugin.kernel.containers import KernelContainers
+
+    return KernelContainers(DOCKER_RUN / "netns")
+
+
+def _own_settings(arguments: argparse.Namespace) -> Settings:
+    """Return the settings of the command line and the environment, without those that are wrong."""
+    settings = Settings()
+    given = {
+        "log-level": arguments.log_level,
+        "resolve-timeout": arguments.resolve_timeout,
+        "re-resolve-after": arguments.re_resolve_after,
+    }
+    for name, text in given.items():
+        try:
+            settings = settings.override({name: text} if text else {})
+        except PluginError as error:
+            log.warning("%s", error)
+    return settings
