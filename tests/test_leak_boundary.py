@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.leaks.boundary import PROBES, Boundary, networks
 from tests.e2e.leaks.capture import ARP, IPV4, IPV6, Frame
+from tests.e2e.leaks.planted import CHECKOUT, DOCKERS_GATEWAY, ON_LINK_DEFAULT, Leak
 from tests.e2e.provider import HOST_LINK, PORT
 
 BOUNDARY = Boundary(
@@ -89,3 +90,8 @@ def test_what_may_be_seen_is_no_leak(frame: Frame) -> None:
 )
 def test_anything_else_of_the_container_is_a_leak(frame: Frame) -> None:
     assert BOUNDARY.leaks([frame]).total() == 1
+
+
+@pytest.mark.parametrize("leak", [DOCKERS_GATEWAY, ON_LINK_DEFAULT], ids=lambda leak: leak.name)
+def test_leak_to_plant_has_its_place_in_the_source(leak: Leak) -> None:
+    assert (CHECKOUT / "wgplugin" / leak.module).read_text().count(leak.text) == 1

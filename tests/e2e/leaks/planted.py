@@ -26,13 +26,13 @@ class Leak:
 
 DOCKERS_GATEWAY = Leak(
     name="docker-gateway",
-    module="protocol.py",
+    module="docker/protocol.py",
     text="disable_gateway_service: Literal[True] = True",
     instead="disable_gateway_service: bool = False",
 )
 ON_LINK_DEFAULT = Leak(
     name="on-link-default",
-    module="routes.py",
+    module="model/docker_routes.py",
     text="def _parts(",
     instead="def _parts(net, bypass):\n    yield net, None\n\n\ndef _unused(",
 )
