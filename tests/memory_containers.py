@@ -9,7 +9,7 @@ from wgplugin.errors import BackendError
 from wgplugin.model import namespace
 from wgplugin.model.backends import Observed
 from wgplugin.model.device import Device, DeviceConfig, Key, Peer, PeerConfig, diff
-from wgplugin.model.namespace import Item, Plan, Route
+from wgplugin.model.namespace import Address, Item, Plan, Route
 from wgplugin.model.prefixes import Network
 
 NO_DEVICE = Device(None, None, 51820, 0, ())
@@ -17,17 +17,28 @@ NO_DEVICE = Device(None, None, 51820, 0, ())
 
 @dataclass
 class Namespace:
-    """What a container has; ``device`` is None until Docker puts it there."""
+    """A container's network: devices, and what is theirs, by a device's name on the host.
 
-    device: Device | None = None
-    mtu: int = 1420
-    items: set[Item] = field(default_factory=set)
-    filtered: Plan | None = None
+    ``routing`` has the routes and rules of all tunnels, which their tables keep apart.
+    """
+
+    devices: dict[str, Device] = field(default_factory=dict)
+    mtus: dict[str, int] = field(default_factory=dict)
+    firewalls: dict[str, Plan] = field(default_factory=dict)
+    addresses: dict[str, set[Item]] = field(default_factory=dict)
+    routing: set[Item] = field(default_factory=set)
+
+    def items(self, device: str) -> set[Item]:
+        """Return what a tunnel has, and what it shares with others."""
+        tables = {namespace.table(device), namespace.MAIN_TABLE}
+        return self.addresses.get(device, set()) | {
+            item for item in self.routing if not isinstance(item, Route) or item.table in tables
+        }
 
 
 @dataclass
 class MemoryContainers:
-    """Keeps namespaces by key; fails where it is told to."""
+    """Keeps namespaces by key; every method named in ``failing`` fails."""
 
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
@@ -38,14 +49,15 @@ class MemoryContainers:
     async def block_exits(self, key: str, wanted: Plan) -> bool:
         await self._obey("block_exits")
         if key in self.namespaces:
-            self.namespaces[key].items |= namespace.blocked_exits(wanted)
+            self.namespaces[key].routing |= namespace.blocked_exits(wanted)
         return key in self.namespaces
 
     async def is_moved(self, key: str, device: str, expected: Collection[Network]) -> bool:
         await self._obey("is_moved")
-        if self._device(key) is None:
+        if self._device(key, device) is None:
             return False
-        return {Route(net, namespace.MAIN_TABLE) for net in expected} <= self.namespaces[key].items
+        routes = {Route(net, namespace.MAIN_TABLE) for net in expected}
+        return routes <= self.namespaces[key].routing
 
     async def apply(
         self,
@@ -55,42 +67,47 @@ class MemoryContainers:
         moved: Collection[Key] = (),
     ) -> list[str] | None:
         await self._obey("apply")
-        device = self._device(key)
+        device = self._device(key, wanted.device)
         if device is None:
             return None
         here = self.namespaces[key]
         if config:
-            here.device = changed(device, diff(device, config, moved))
-        here.mtu = wanted.mtu or here.mtu
-        todo = namespace.changes(wanted, (4, 6), here.items)
-        here.items |= set(todo.add)
-        here.items -= set(todo.delete)
+            here.devices[wanted.device] = changed(device, diff(device, config, moved))
+        if wanted.mtu:
+            here.mtus[wanted.device] = wanted.mtu
+        todo = namespace.changes(wanted, (4, 6), here.items(wanted.device))
+        left = here.items(wanted.device) - set(todo.delete) | set(todo.add)
+        here.addresses[wanted.device] = {item for item in left if isinstance(item, Address)}
+        here.routing -= set(todo.delete)
+        here.routing |= {item for item in todo.add if not isinstance(item, Address)}
         return [str(item) for item in (*todo.add, *todo.delete)]
 
     async def apply_firewall(self, key: str, wanted: Plan) -> None:
         await self._obey("apply_firewall")
-        self.namespaces[key].filtered = wanted
+        self.namespaces[key].firewalls[wanted.device] = wanted
 
     async def observe(self, key: str, device: str) -> Observed | None:
         await self._obey("observe")
-        found = self._device(key)
+        found = self._device(key, device)
         return Observed("wg0", found) if found else None
 
     async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
         await self._obey("configure")
-        found = self._device(key)
+        found = self._device(key, device)
         if found:
-            self.namespaces[key].device = changed(found, change)
+            self.namespaces[key].devices[device] = changed(found, change)
         return found is not None
 
     async def clear(self, key: str, device: str) -> None:
         await self._obey("clear")
         if key in self.namespaces:
-            self.namespaces[key].items.clear()
-            self.namespaces[key].filtered = None
+            here = self.namespaces[key]
+            todo = namespace.removal(namespace.table(device), here.routing)
+            here.routing -= set(todo.delete)
+            here.firewalls.pop(device, None)
 
-    def _device(self, key: str) -> Device | None:
-        return self.namespaces[key].device if key in self.namespaces else None
+    def _device(self, key: str, device: str) -> Device | None:
+        return self.namespaces[key].devices.get(device) if key in self.namespaces else None
 
     async def _obey(self, method: str) -> None:
         await asyncio.sleep(0)

@@ -8,8 +8,8 @@ import pytest
 import uvicorn.server
 
 from tests.clocks import SetClock
+from tests.hosts import Host
 from tests.memory_host import MemoryHost
-from tests.networks.test_direct import Host
 from tests.serving import Client
 from wgplugin import serve
 from wgplugin.clock import Moment

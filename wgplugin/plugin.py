@@ -47,8 +47,8 @@ def assemble(
     insides: Insides = NoInsides(store.endpoints)
     if containers:
         # The base edition has no use for these.
+        from wgplugin.networks.services import Services
         from wgplugin.networks.supervisor import Supervisor
-        from wgplugin.networks.tunnel import Services
 
         insides = Supervisor(
             Services(folder, store.networks, store.endpoints, peers, containers, clock, timings)

@@ -17,6 +17,8 @@ from wgplugin.errors import ConfigError
 from wgplugin.model.configuration import InterfaceConfig
 from wgplugin.timings import Timings
 
+pytestmark = pytest.mark.anyio
+
 TEXT = "[Interface]\nPrivateKey = yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\nMTU = 1400\n"
 
 
@@ -32,46 +34,39 @@ def test_configuration_is_read_as_it_is_now(tmp_path: Path) -> None:
     assert load(folder, "home").mtu == 1380
 
 
-def test_edit_that_no_time_tells_counts_at_once(tmp_path: Path) -> None:
+async def test_edit_that_no_time_tells_counts_at_once(tmp_path: Path) -> None:
     folder, path = ConfigFolder(tmp_path), tmp_path / "home.conf"
 
-    async def scenario() -> None:
-        path.write_text(TEXT)
-        before = path.stat()
-        assert (await folder.read("home", again=True)).config.mtu == 1400
-        path.write_text(TEXT.replace("1400", "1380"))
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        assert (await folder.read("home")).config.mtu == 1380
-
-    asyncio.run(scenario())
+    path.write_text(TEXT)
+    before = path.stat()
+    assert (await folder.read("home", again=True)).config.mtu == 1400
+    path.write_text(TEXT.replace("1400", "1380"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (await folder.read("home")).config.mtu == 1380
 
 
-def test_file_is_parsed_once_for_two_calls_and_forgotten_by_the_second(tmp_path: Path) -> None:
+async def test_file_is_parsed_once_for_two_calls_and_forgotten_by_the_second(
+    tmp_path: Path,
+) -> None:
     folder = ConfigFolder(tmp_path)
 
-    async def scenario() -> None:
-        (tmp_path / "home.conf").write_text(TEXT)
-        first = await folder.read("home", again=True)
-        second, third = await folder.read("home"), await folder.read("home")
-        assert second.config is first.config
-        assert third.config is not first.config
-
-    asyncio.run(scenario())
+    (tmp_path / "home.conf").write_text(TEXT)
+    first = await folder.read("home", again=True)
+    second, third = await folder.read("home"), await folder.read("home")
+    assert second.config is first.config
+    assert third.config is not first.config
 
 
-def test_file_whose_second_call_never_comes_is_forgotten(tmp_path: Path) -> None:
+async def test_file_whose_second_call_never_comes_is_forgotten(tmp_path: Path) -> None:
     folder = ConfigFolder(tmp_path, timings=Timings(parsed_kept=0.0))
 
-    async def scenario() -> None:
-        (tmp_path / "home.conf").write_text(TEXT)
-        first = await folder.read("home", again=True)
-        await asyncio.sleep(0)
-        assert (await folder.read("home")).config is not first.config
-
-    asyncio.run(scenario())
+    (tmp_path / "home.conf").write_text(TEXT)
+    first = await folder.read("home", again=True)
+    await asyncio.sleep(0)
+    assert (await folder.read("home")).config is not first.config
 
 
-def test_file_that_takes_long_to_parse_holds_up_nothing_else(
+async def test_file_that_takes_long_to_parse_holds_up_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, parse, going_on = ConfigFolder(tmp_path), parser.parse, threading.Event()
@@ -80,15 +75,12 @@ def test_file_that_takes_long_to_parse_holds_up_nothing_else(
         assert going_on.wait(30)
         return parse(data, path)
 
-    async def scenario() -> None:
-        (tmp_path / "home.conf").write_text(TEXT)
-        monkeypatch.setattr(parser, "parse", take_long)
-        reading = asyncio.create_task(folder.read("home"))
-        await asyncio.sleep(0)
-        going_on.set()
-        assert (await reading).config.mtu == 1400
-
-    asyncio.run(scenario())
+    (tmp_path / "home.conf").write_text(TEXT)
+    monkeypatch.setattr(parser, "parse", take_long)
+    reading = asyncio.create_task(folder.read("home"))
+    await asyncio.sleep(0)
+    going_on.set()
+    assert (await reading).config.mtu == 1400
 
 
 def test_link_within_the_folder_is_followed(tmp_path: Path) -> None:

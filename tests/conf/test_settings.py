@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.networks.test_direct import Host
+from tests.hosts import Host
 from tests.strategies import networks
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder

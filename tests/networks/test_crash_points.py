@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from tests.clocks import SetClock
+from tests.hosts import Host
 from tests.loops import LoopWithoutThreads
-from tests.networks.test_direct import Host
 from wgplugin.model.backends import Place
 from wgplugin.model.identity import device_name
 

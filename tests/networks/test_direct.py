@@ -11,109 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.clocks import SetClock
+from tests.hosts import ADDRESS, DOCKER_POOL, NULL_POOL, PEER, PRIVATE_KEY, Host
 from tests.loops import LoopWithoutThreads
-from tests.memory_host import MemoryHost
 from wgplugin.conf.folder import ConfigFolder, Files
-from wgplugin.conf.settings import Settings
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
-from wgplugin.model.backends import HostKernel
 from wgplugin.model.device import SocketAddress
 from wgplugin.model.identity import device_name
-from wgplugin.networks.resolver import Resolver
-from wgplugin.plugin import assemble
-from wgplugin.state.store import Store
-from wgplugin.timings import Timings
-
-SETTLING = Timings().settling
-PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
-PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
-ADDRESS = "Address = 10.8.0.2/32\n"
-NULL_POOL = (protocol.IPAMData(address_space="null", pool="0.0.0.0/0"),)
-DOCKER_POOL = (protocol.IPAMData(address_space="LocalDefault", pool="10.9.0.0/24"),)
-
-
-class Host:
-    """A driver with a folder of configurations, whose kernel and disk the test can look at."""
-
-    def __init__(
-        self, folder: Path, kernel: HostKernel | None = None, clock: SetClock | None = None
-    ) -> None:
-        self.folder = folder
-        self.backend = MemoryHost()
-        self._kernel = kernel or self.backend
-        self.clock = clock or SetClock()
-        self.start()
-
-    def start(self) -> None:
-        """Start the driver, as anew."""
-        self.store = Store(self.folder / "state")
-        folder = ConfigFolder(self.folder, Settings(resolve_timeout=0.2))
-        plugin = assemble(folder, self.store, self._kernel, Resolver(), clock=self.clock)
-        self.driver, self.upkeep = plugin.driver, plugin.upkeep
-
-    def wait(self) -> None:
-        """Let the time pass in which Docker puts a device into its container."""
-        self.clock.advance(SETTLING)
-
-    def reboot(self) -> None:
-        """Lose what only the kernel had, and start the driver."""
-        self.backend.devices.clear()
-        self.backend.containers.clear()
-        self.clock.reboot()
-        self.start()
-
-    def write(self, name: str, interface: str = ADDRESS, peers: str = PEER) -> None:
-        text = f"[Interface]\nPrivateKey = {PRIVATE_KEY}\n{interface}{peers}"
-        (self.folder / f"{name}.conf").write_text(text)
-
-    def create_network(
-        self,
-        network_id: str,
-        name: str,
-        pools: tuple[protocol.IPAMData, ...] = NULL_POOL,
-        **tunnel: str,
-    ) -> Coroutine[Any, Any, protocol.Empty]:
-        own = {f"wireguard-{option}": text for option, text in tunnel.items()}
-        options = {protocol.GENERIC_OPTIONS: {"wireguard-config": name, **own}}
-        return self.driver.create_network(
-            protocol.CreateNetworkRequest(network_id=network_id, options=options, ipv4_data=pools)
-        )
-
-    def create_endpoint(
-        self, network_id: str, endpoint_id: str, **interface: str
-    ) -> Coroutine[Any, Any, protocol.CreateEndpointResponse]:
-        return self.driver.create_endpoint(
-            protocol.CreateEndpointRequest(
-                network_id=network_id,
-                endpoint_id=endpoint_id,
-                interface=protocol.EndpointInterface(**interface),
-            )
-        )
-
-    def join(self, network_id: str, endpoint_id: str) -> Coroutine[Any, Any, protocol.JoinResponse]:
-        return self.driver.join(
-            protocol.JoinRequest(network_id=network_id, endpoint_id=endpoint_id)
-        )
-
-    def delete_endpoint(self, endpoint_id: str) -> Coroutine[Any, Any, protocol.Empty]:
-        return self.driver.delete_endpoint(
-            protocol.EndpointRequest(network_id="n1", endpoint_id=endpoint_id)
-        )
-
-    def delete_network(self, network_id: str) -> Coroutine[Any, Any, protocol.Empty]:
-        return self.driver.delete_network(protocol.NetworkRequest(network_id=network_id))
-
-    async def attach(self, network_id: str, endpoint_id: str) -> protocol.JoinResponse:
-        """Do what Docker asks for when a container starts."""
-        await self.create_endpoint(network_id, endpoint_id)
-        return await self.join(network_id, endpoint_id)
-
-    def run(self, network_id: str, endpoint_id: str) -> None:
-        """Have a container on the network."""
-        response = asyncio.run(self.attach(network_id, endpoint_id))
-        self.backend.into_container(response.interface_name.src_name)
 
 
 @pytest.fixture

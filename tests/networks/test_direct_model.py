@@ -20,8 +20,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.hosts import PRIVATE_KEY, Host
 from tests.loops import LoopWithoutThreads
-from tests.networks.test_direct import PRIVATE_KEY, Host
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
 from wgplugin.model.identity import device_name

@@ -16,6 +16,8 @@ from wgplugin.networks.reresolve import PAUSE, RETRY, Search
 from wgplugin.networks.resolver import Resolver
 from wgplugin.state.store import Store
 
+pytestmark = pytest.mark.anyio
+
 KEY = Key(b"k" * 32)
 ENDPOINT = PeerEndpoint("vpn.test", "51820")
 SECTION = PeerSection(KEY, None, ENDPOINT, 0, ())
@@ -59,62 +61,48 @@ class Looking:
 
 
 @pytest.mark.parametrize(("endpoint", "pause"), [(None, RETRY), (ADDRESS, PAUSE)])
-def test_peer_is_looked_for_again_after_a_pause(
+async def test_peer_is_looked_for_again_after_a_pause(
     tmp_path: Path, endpoint: SocketAddress | None, pause: float
 ) -> None:
-    async def scenario() -> None:
-        looking, peer = Looking(tmp_path), Peer(KEY, endpoint=endpoint)
+    looking, peer = Looking(tmp_path), Peer(KEY, endpoint=endpoint)
 
-        def due(now: float) -> bool:
-            return bool(
-                looking.search.due(
-                    [SECTION], [peer], configured=now, now=now, wall=now, after=AFTER
-                )
-            )
+    def due(now: float) -> bool:
+        return bool(
+            looking.search.due([SECTION], [peer], configured=now, now=now, wall=now, after=AFTER)
+        )
 
-        assert due(1000.0)
-        looking.search.begin(SOUGHT, 1000.0, 1.0)
-        await looking.end()
-        assert not due(1000.0 + pause - 1)
-        assert due(1000.0 + pause)
-
-    asyncio.run(scenario())
+    assert due(1000.0)
+    looking.search.begin(SOUGHT, 1000.0, 1.0)
+    await looking.end()
+    assert not due(1000.0 + pause - 1)
+    assert due(1000.0 + pause)
 
 
-def test_second_search_waits_for_the_end_of_the_first(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        looking = Looking(tmp_path)
-        for now in (1000.0, 2000.0):
-            looking.search.begin(SOUGHT, now, 1.0)
-            await asyncio.sleep(0)
-        await looking.end()
-        assert looking.moved == [ADDRESS]
-        assert looking.told == [""]
-
-    asyncio.run(scenario())
-
-
-def test_peer_that_is_not_found_is_told(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        looking = Looking(tmp_path)
-        looking.resolver.error = "vpn.test can't be resolved"
-        looking.search.begin(SOUGHT, 0.0, 1.0)
-        await looking.end()
-        assert looking.told == [f"vpn.test can't be resolved [{Code.NOT_RESOLVED}]"]
-        assert not looking.moved
-
-    asyncio.run(scenario())
-
-
-def test_search_that_is_ended_moves_no_peer(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        looking = Looking(tmp_path)
-        looking.search.begin(SOUGHT, 0.0, 1.0)
+async def test_second_search_waits_for_the_end_of_the_first(tmp_path: Path) -> None:
+    looking = Looking(tmp_path)
+    for now in (1000.0, 2000.0):
+        looking.search.begin(SOUGHT, now, 1.0)
         await asyncio.sleep(0)
-        looking.search.end()
-        looking.resolver.answer.set()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert not looking.moved
+    await looking.end()
+    assert looking.moved == [ADDRESS]
+    assert looking.told == [""]
 
-    asyncio.run(scenario())
+
+async def test_peer_that_is_not_found_is_told(tmp_path: Path) -> None:
+    looking = Looking(tmp_path)
+    looking.resolver.error = "vpn.test can't be resolved"
+    looking.search.begin(SOUGHT, 0.0, 1.0)
+    await looking.end()
+    assert looking.told == [f"vpn.test can't be resolved [{Code.NOT_RESOLVED}]"]
+    assert not looking.moved
+
+
+async def test_search_that_is_ended_moves_no_peer(tmp_path: Path) -> None:
+    looking = Looking(tmp_path)
+    looking.search.begin(SOUGHT, 0.0, 1.0)
+    await asyncio.sleep(0)
+    looking.search.end()
+    looking.resolver.answer.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not looking.moved

@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.conf import values
+from wgplugin.conf.endpoint import endpoint
 from wgplugin.conf.values import AllowedIPChange
 from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import AllowedIP, Key
@@ -156,7 +157,7 @@ def _preshared_key(peer: Peer, item: str, place: Place) -> Warned | None:
 
 
 def _endpoint(peer: Peer, item: str, place: Place) -> Warned | None:
-    peer.endpoint = values.endpoint(item)
+    peer.endpoint = endpoint(item)
     host = peer.endpoint.host
     if ":" not in host or item.startswith("["):
         return None

@@ -21,7 +21,6 @@ from ipaddress import (
 )
 
 from wgplugin.codes import Code
-from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import AllowedIP, Key
 from wgplugin.redact import shown
 
@@ -41,11 +40,8 @@ _C_NOTATIONS = {
     8: re.compile(r"0[0-7]*"),
     16: re.compile(r"0[xX][0-9a-fA-F]+"),
 }
+HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _WORD = re.compile(r"[^ \t,]+")
-_SERVICE = re.compile(r"[A-Za-z][A-Za-z0-9._+-]{0,31}")
-_HOST = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
-_NUMBER_LABEL = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_ZONE = re.compile(r"[A-Za-z0-9_.=+-]{1,15}")
 _BASE64 = set(string.ascii_letters + string.digits + "+/")
 _KEY_CHARACTERS = 44
 
@@ -122,7 +118,7 @@ def listen_port(text: str) -> int:
 
     Stricter than wg(8), which takes 70000 for 4464 and looks up names of services.
     """
-    number = _decimal(text, MAX_PORT)
+    number = decimal(text, MAX_PORT)
     if number is None:
         raise BadValueError(Code.BAD_VALUE, f"{shown(text)} isn't a number from 0 to {MAX_PORT}")
     return number
@@ -132,7 +128,7 @@ def fwmark(text: str) -> int:
     """Read FwMark: ``off``, decimal, or hexadecimal after a small ``0x`` (config.c)."""
     if text.lower() == "off":
         return 0
-    number = _decimal(text, MAX_FWMARK)
+    number = decimal(text, MAX_FWMARK)
     if number is None and (match := _HEX.fullmatch(text)):
         number = _bounded(match[1], 16, MAX_FWMARK)
     if number is None:
@@ -146,7 +142,7 @@ def fwmark(text: str) -> int:
 
 def persistent_keepalive(text: str) -> int:
     """Read PersistentKeepalive: ``off`` or seconds from 0 to 65535 (config.c)."""
-    number = 0 if text.lower() == "off" else _decimal(text, 65535)
+    number = 0 if text.lower() == "off" else decimal(text, 65535)
     if number is None:
         message = f"{shown(text)} isn't 'off' or a number of seconds from 0 to 65535"
         raise BadValueError(Code.BAD_VALUE, message)
@@ -164,14 +160,14 @@ def allowed_ip(item: str) -> AllowedIPChange:
     if "%" in address_text:
         message, hint = "a range can't have a zone", "leave out '%' and what follows"
         raise BadValueError(Code.BAD_ALLOWED_IP, message, hint)
-    address = _address(address_text)
+    address = literal(address_text)
     if address is None:
         raise BadValueError(
             Code.BAD_ALLOWED_IP,
             f"{shown(item)} isn't an address range",
             "write it like 10.0.0.0/8 or fd00::/8, with commas between",
         )
-    prefix = _decimal(prefix_text, address.max_prefixlen) if slash else address.max_prefixlen
+    prefix = decimal(prefix_text, address.max_prefixlen) if slash else address.max_prefixlen
     if prefix is None:
         raise _bad_prefix(Code.BAD_ALLOWED_IP, item, prefix_text, address)
     number = int(address)
@@ -183,73 +179,13 @@ def allowed_ip(item: str) -> AllowedIPChange:
     return AllowedIPChange(range_, sign, exact=number == int(range_.network_address))
 
 
-def endpoint(text: str) -> PeerEndpoint:
-    """Read Endpoint: ``host:port``, split at the last colon or after the brackets (config.c).
-
-    Stricter than wg(8), which takes a port of 0 or 99999, ``*`` and numbers as old as
-    ``0x7f.1``. Whether a name, a service or a zone exists is asked later.
-    """
-    if text.startswith("["):
-        host, bracket, rest = text[1:].partition("]")
-        port = rest[1:] if rest.startswith(":") else ""
-        if not bracket:
-            message, hint = "the ']' after the address is missing", "write [ADDRESS]:PORT"
-            raise BadValueError(Code.BAD_ENDPOINT, message, hint)
-        offset = len(host) + 3
-    else:
-        host, colon, port = text.rpartition(":")
-        host, port = (host, port) if colon else (text, "")
-        offset = len(host) + 1
-    if not port:
-        hint = "write HOST:PORT, as in vpn.example.net:51820"
-        raise BadValueError(Code.BAD_ENDPOINT, f"{shown(text)} has no port", hint)
-    _check_host(host, text)
-    if port[0] in string.digits or not _SERVICE.fullmatch(port):
-        number = _decimal(port, MAX_PORT)
-        if not number:
-            message = f"the port isn't a number from 1 to {MAX_PORT}"
-            raise BadValueError(Code.BAD_ENDPOINT, message, "", offset)
-    return PeerEndpoint(host, port)
-
-
-def _check_host(host: str, text: str) -> None:
-    name, percent, zone = host.partition("%")
-    address = _address(name)
-    if isinstance(address, IPv6Address):
-        numbered = _decimal(zone, MAX_FWMARK) is not None
-        local = address.is_link_local or address.is_multicast
-        named = local and _ZONE.fullmatch(zone) is not None
-        if percent and not (numbered or named):
-            message = "only a link-local address (fe80::) has a zone, an interface's name"
-            raise BadValueError(Code.BAD_ENDPOINT, message)
-    elif "//" in host:
-        hint = "leave out everything before the host's name"
-        raise BadValueError(Code.BAD_ENDPOINT, "an endpoint isn't a URL", hint)
-    elif ":" in host and _address(text.strip("[]")):
-        hint = "write [ADDRESS]:PORT"
-        raise BadValueError(Code.BAD_ENDPOINT, f"{shown(text)} has no port", hint)
-    elif not host.isascii():
-        hint = "write it in its xn-- form"
-        raise BadValueError(Code.BAD_ENDPOINT, "this host name isn't in ASCII", hint)
-    elif not _HOST.fullmatch(host):
-        message = f"{shown(host)} is neither an address nor a host name"
-        raise BadValueError(Code.BAD_ENDPOINT, message)
-    elif not isinstance(address, IPv4Address) and _ends_in_number(host):
-        message = f"{shown(host)} isn't an IPv4 address"
-        raise BadValueError(Code.BAD_ENDPOINT, message, "it has four numbers")
-
-
-def _ends_in_number(host: str) -> bool:
-    return _NUMBER_LABEL.fullmatch(host.rstrip(".").rpartition(".")[2]) is not None
-
-
 def interface_address(item: str) -> Address:
     """Read an item of Address: an IP address with an optional prefix.
 
     A dotted mask is taken, as by ip(8); its short, octal and hexadecimal forms are not.
     """
     address_text, slash, prefix_text = item.partition("/")
-    address = _address(address_text)
+    address = literal(address_text)
     if address is None:
         hint = "write it like 10.0.0.2/32 or fd00::2/128"
         raise BadValueError(Code.BAD_ADDRESS, f"{shown(item)} isn't an IP address", hint)
@@ -269,10 +205,10 @@ def _no_host(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _address_prefix(text: str, address: IPv4Address | IPv6Address) -> int | None:
-    mask = _address(text)
+    mask = literal(text)
     if isinstance(mask, IPv4Address) and isinstance(address, IPv4Address):
         return _mask_length(mask)
-    return None if text[:1] == "0" and text != "0" else _decimal(text, address.max_prefixlen)
+    return None if text[:1] == "0" and text != "0" else decimal(text, address.max_prefixlen)
 
 
 def _mask_length(mask: IPv4Address) -> int | None:
@@ -286,12 +222,12 @@ def dns(item: str) -> IPv4Address | IPv6Address | str:
     wg-quick takes for a server what has only digits and dots, or a colon (linux.bash).
     """
     if ":" in item or not item.strip("0123456789."):
-        server = _address(item, zone=True)
+        server = literal(item, zone=True)
         if server is None:
             message = f"{shown(item)} isn't the address of a DNS server"
             raise BadValueError(Code.BAD_DNS, message, "write it without a port")
         return server
-    if item != "~." and not _HOST.fullmatch(item.removeprefix("~")):
+    if item != "~." and not HOST_NAME.fullmatch(item.removeprefix("~")):
         raise BadValueError(Code.BAD_DNS, f"{shown(item)} is neither a DNS server nor a domain")
     return item
 
@@ -314,7 +250,7 @@ def flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _address(text: str, *, zone: bool = False) -> IPv4Address | IPv6Address | None:
+def literal(text: str, *, zone: bool = False) -> IPv4Address | IPv6Address | None:
     """Read an address as inet_pton(3) does: a zone isn't part of one."""
     if "%" in text and not zone:
         return None
@@ -327,7 +263,7 @@ def _address(text: str, *, zone: bool = False) -> IPv4Address | IPv6Address | No
 def _bad_prefix(
     code: Code, item: str, prefix: str, address: IPv4Address | IPv6Address
 ) -> BadValueError:
-    mask = _address(prefix)
+    mask = literal(prefix)
     length = _mask_length(mask) if isinstance(mask, IPv4Address) else None
     hint = f"write /{length} for this mask" if length is not None else ""
     return BadValueError(
@@ -338,7 +274,8 @@ def _bad_prefix(
     )
 
 
-def _decimal(text: str, maximum: int) -> int | None:
+def decimal(text: str, maximum: int) -> int | None:
+    """Read a decimal number; None if the text is no such number, or above the maximum."""
     return _bounded(text, 10, maximum) if _DIGITS.fullmatch(text) else None
 
 

@@ -19,8 +19,9 @@ from wgplugin.conf.folder import Files
 from wgplugin.conf.settings import Settings
 from wgplugin.errors import PluginError
 from wgplugin.networks.insides import Limits
+from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus
-from wgplugin.networks.tunnel import Services, Tunnel
+from wgplugin.networks.tunnel import Tunnel
 from wgplugin.state.records import Endpoint
 
 log = logging.getLogger(__name__)

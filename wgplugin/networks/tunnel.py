@@ -1,33 +1,30 @@
-"""One tunnel in its container, in the live edition: finished, changed, looked at and mended."""
+"""One tunnel in its container, in the live edition: set up, reloaded, observed and taken out."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from functools import partial
 
-from wgplugin.clock import Clock
 from wgplugin.codes import Code
-from wgplugin.conf.folder import ConfigFolder, Files
+from wgplugin.conf.folder import Files
 from wgplugin.conf.settings import Settings, override
 from wgplugin.errors import PluginError
 from wgplugin.model.attachment import container_addresses, container_plan, device_config
-from wgplugin.model.backends import ContainerKernel, Observed
+from wgplugin.model.backends import Observed
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress, short
 from wgplugin.model.identity import device_name
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import Network
+from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.health import Health, events, health
-from wgplugin.networks.peers import Peers, log_trying_again
+from wgplugin.networks.peers import log_trying_again
 from wgplugin.networks.reresolve import Search, Sought
+from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus, peer_status
-from wgplugin.state import records
 from wgplugin.state.records import Endpoint
-from wgplugin.state.store import Records
-from wgplugin.timings import Timings
 
 log = logging.getLogger(__name__)
 
@@ -35,29 +32,6 @@ SETTLED = 2
 """How often a file must be seen the same before it is read: an editor may be half done."""
 
 GONE = "its device is gone from the container"
-
-
-class Condition(Enum):
-    """What can be wrong with a tunnel, each by itself."""
-
-    SETTING_UP = auto()
-    FILES = auto()
-    DEVICE = auto()
-    PEERS = auto()
-    FILTER = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Everything that keeping a tunnel takes."""
-
-    folder: ConfigFolder
-    networks: Records[records.Network]
-    endpoints: Records[Endpoint]
-    peers: Peers
-    containers: ContainerKernel
-    clock: Clock
-    timings: Timings
 
 
 class Tunnel:
@@ -74,7 +48,7 @@ class Tunnel:
         self.configured = 0.0
         """When its configuration was applied last, in seconds since 1970."""
         self._configured_at = 0.0
-        self._troubles: dict[Condition, str] = {}
+        self._conditions = Conditions(self)
         self._services = services
         self._device = device_name(endpoint.id)
         self._plan: Plan | None = None
@@ -82,7 +56,9 @@ class Tunnel:
         self._expected: tuple[Network, ...] = ()
         self._version = ""
         self._seen = ("", 0)
-        self._search = Search(services.peers, self._move, partial(self._note, Condition.PEERS))
+        self._search = Search(
+            services.peers, self._move, partial(self._conditions.note, Condition.PEERS)
+        )
         self._over = False
         self._lock = asyncio.Lock()
 
@@ -92,7 +68,7 @@ class Tunnel:
     @property
     def error(self) -> str:
         """What is wrong with the tunnel; empty if nothing is."""
-        return "; ".join(filter(None, self._troubles.values()))
+        return str(self._conditions)
 
     def status(self) -> TunnelStatus:
         """Return how the tunnel is doing, as it was seen last."""
@@ -123,7 +99,7 @@ class Tunnel:
                 self.endpoint.sandbox, self._plan
             )
         except PluginError as error:
-            self._note(Condition.SETTING_UP, f"not closed yet: {error}")
+            self._conditions.note(Condition.SETTING_UP, f"not closed yet: {error}")
             closed = False
         if not closed and self._plan and self._plan.own_table:
             self._expected = tuple(route.destination for route in self.endpoint.route_values)
@@ -137,7 +113,7 @@ class Tunnel:
             while not await self._is_moved():
                 if self._services.clock.monotonic() > end:
                     late = f"not set up: no device came within {timings.device_comes:g} s"
-                    self._note(Condition.SETTING_UP, f"{late} [{Code.NO_DEVICE}]")
+                    self._conditions.note(Condition.SETTING_UP, f"{late} [{Code.NO_DEVICE}]")
                     return
                 await asyncio.sleep(timings.glance)
             if self._plan is None:
@@ -146,10 +122,10 @@ class Tunnel:
                 async with self._lock:
                     await self._apply(self._plan)
                 log.info("set up: %s", self)
-            self._note(Condition.SETTING_UP)
+            self._conditions.note(Condition.SETTING_UP)
             await self.observe()
         except PluginError as error:
-            self._note(Condition.SETTING_UP, f"not set up: {error}")
+            self._conditions.note(Condition.SETTING_UP, f"not set up: {error}")
 
     async def watch(self) -> None:
         """Apply the files if they have changed, and have stayed as they are for a moment."""
@@ -176,11 +152,11 @@ class Tunnel:
                 moved = _moved(self._config, config)
                 done = await self._apply(replace(planned, mtu=mtu), wanted, moved)
         except PluginError as error:
-            self._note(Condition.FILES, f"refused: {error}")
+            self._conditions.note(Condition.FILES, f"refused: {error}")
             return
         self._config, self._plan = config, planned
         self._note_configured()
-        self._note(Condition.FILES)
+        self._conditions.note(Condition.FILES)
         log.info("reloaded: %s: %s", self, ", ".join(done) or "nothing to change")
 
     async def observe(self) -> None:
@@ -188,14 +164,14 @@ class Tunnel:
         try:
             observed = await self._services.containers.observe(self.endpoint.sandbox, self._device)
         except PluginError as error:
-            self._note(Condition.DEVICE, str(error))
+            self._conditions.note(Condition.DEVICE, str(error))
             return
         if observed is None:
             if self.observed and not self._over:
-                self._note(Condition.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
+                self._conditions.note(Condition.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
             self.observed, self.health = None, Health.NEVER
             return
-        self._note(Condition.DEVICE)
+        self._conditions.note(Condition.DEVICE)
         before, was = self.observed, self.health
         self.observed = observed
         self.health = health(observed.device.peers, self._services.clock.wall())
@@ -281,7 +257,7 @@ class Tunnel:
             await containers.apply_firewall(key, plan)
         except PluginError as error:
             lacking = f"neither DNS nor answers past the tunnel are set up: {error}"
-        self._note(Condition.FILTER, lacking)
+        self._conditions.note(Condition.FIREWALL, lacking)
         return done
 
     async def _move(self, section: PeerSection, address: SocketAddress) -> None:
@@ -297,12 +273,6 @@ class Tunnel:
             )
             if peer.endpoint is None:
                 log.info("%s: peer %s is found: %s", self, short(section.public_key), address)
-
-    def _note(self, concern: Condition, trouble: str = "") -> None:
-        """Note what is wrong with one thing, or that nothing is; what is new goes to the log."""
-        if trouble and trouble != self._troubles.get(concern):
-            log.warning("%s: %s", self, trouble)
-        self._troubles[concern] = trouble
 
 
 def _moved(before: InterfaceConfig | None, after: InterfaceConfig) -> set[Key]:

@@ -1,0 +1,247 @@
+"""Plugins on kernels in memory, as the fixtures of many tests: of the base edition, and live."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+from tests.clocks import SetClock
+from tests.memory_containers import NO_DEVICE, MemoryContainers, Namespace
+from tests.memory_host import MemoryHost
+from wgplugin.codes import Code
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.conf.settings import Settings
+from wgplugin.docker import protocol
+from wgplugin.errors import PluginError
+from wgplugin.model.backends import HostKernel
+from wgplugin.model.configuration import PeerEndpoint
+from wgplugin.model.device import Peer, SocketAddress
+from wgplugin.model.identity import device_name
+from wgplugin.model.namespace import MAIN_TABLE, Route
+from wgplugin.networks.resolver import Resolver
+from wgplugin.networks.supervisor import Supervisor
+from wgplugin.networks.tunnel import Tunnel
+from wgplugin.plugin import Plugin, assemble
+from wgplugin.state.store import Store
+from wgplugin.timings import Timings
+
+SETTLING = Timings().settling
+BRIEF = Settings(resolve_timeout=0.2)
+PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
+ADDRESS = "Address = 10.8.0.2/32\n"
+NULL_POOL = (protocol.IPAMData(address_space="null", pool="0.0.0.0/0"),)
+DOCKER_POOL = (protocol.IPAMData(address_space="LocalDefault", pool="10.9.0.0/24"),)
+
+
+class Host:
+    """A plugin with a folder of configurations, on a kernel and a disk that the test can see."""
+
+    def __init__(
+        self,
+        folder: Path,
+        kernel: HostKernel | None = None,
+        clock: SetClock | None = None,
+        settings: Settings = BRIEF,
+    ) -> None:
+        self.folder = folder
+        self.backend = MemoryHost()
+        self.clock = clock or SetClock()
+        self._kernel = kernel or self.backend
+        self._settings = settings
+        self.start()
+
+    def start(self) -> None:
+        """Start the plugin, as anew."""
+        self.store = Store(self.folder / "state")
+        self.plugin = self.assemble(ConfigFolder(self.folder, self._settings))
+        self.driver, self.upkeep = self.plugin.driver, self.plugin.upkeep
+
+    def assemble(self, folder: ConfigFolder) -> Plugin:
+        return assemble(folder, self.store, self._kernel, Resolver(), clock=self.clock)
+
+    def wait(self) -> None:
+        """Let the time pass in which Docker puts a device into its container."""
+        self.clock.advance(SETTLING)
+
+    def reboot(self) -> None:
+        """Lose what only the kernel had, and start the plugin."""
+        self.backend.devices.clear()
+        self.backend.containers.clear()
+        self.clock.reboot()
+        self.start()
+
+    def write(self, name: str, interface: str = ADDRESS, peers: str = PEER) -> None:
+        text = f"[Interface]\nPrivateKey = {PRIVATE_KEY}\n{interface}{peers}"
+        (self.folder / f"{name}.conf").write_text(text)
+
+    def create_network(
+        self,
+        network_id: str,
+        name: str,
+        pools: tuple[protocol.IPAMData, ...] = NULL_POOL,
+        **tunnel: str,
+    ) -> Coroutine[Any, Any, protocol.Empty]:
+        own = {f"wireguard-{option}": text for option, text in tunnel.items()}
+        options = {protocol.GENERIC_OPTIONS: {"wireguard-config": name, **own}}
+        return self.driver.create_network(
+            protocol.CreateNetworkRequest(network_id=network_id, options=options, ipv4_data=pools)
+        )
+
+    def create_endpoint(
+        self, network_id: str, endpoint_id: str, **interface: str
+    ) -> Coroutine[Any, Any, protocol.CreateEndpointResponse]:
+        return self.driver.create_endpoint(
+            protocol.CreateEndpointRequest(
+                network_id=network_id,
+                endpoint_id=endpoint_id,
+                interface=protocol.EndpointInterface(**interface),
+            )
+        )
+
+    def join(
+        self, network_id: str, endpoint_id: str, sandbox: str = ""
+    ) -> Coroutine[Any, Any, protocol.JoinResponse]:
+        return self.driver.join(
+            protocol.JoinRequest(
+                network_id=network_id, endpoint_id=endpoint_id, sandbox_key=sandbox
+            )
+        )
+
+    def delete_endpoint(self, endpoint_id: str) -> Coroutine[Any, Any, protocol.Empty]:
+        return self.driver.delete_endpoint(
+            protocol.EndpointRequest(network_id="n1", endpoint_id=endpoint_id)
+        )
+
+    def delete_network(self, network_id: str) -> Coroutine[Any, Any, protocol.Empty]:
+        return self.driver.delete_network(protocol.NetworkRequest(network_id=network_id))
+
+    async def attach(self, network_id: str, endpoint_id: str) -> protocol.JoinResponse:
+        """Do what Docker asks for when a container starts."""
+        await self.create_endpoint(network_id, endpoint_id)
+        return await self.join(network_id, endpoint_id)
+
+    def run(self, network_id: str, endpoint_id: str) -> None:
+        """Have a container on the network."""
+        response = asyncio.run(self.attach(network_id, endpoint_id))
+        self.backend.into_container(response.interface_name.src_name)
+
+
+TIMINGS = Timings(tick=0.0, glance=0.0)
+KEY = "/var/run/docker/netns/0123456789ab"
+PUBLIC_KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+OTHER_KEY = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
+OF_DOCKER = Route(ip_network("10.0.0.0/8"), MAIN_TABLE)
+HERE, THERE = "192.0.2.1:51820", "192.0.2.2:51820"
+DEVICE = device_name("e1")
+
+
+class Names(Resolver):
+    """A resolver for names that the test gives addresses."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, str] = {}
+
+    async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
+        host = self.hosts.get(endpoint.host, endpoint.host)
+        try:
+            return SocketAddress(ip_address(host), int(endpoint.port))
+        except ValueError:
+            raise PluginError(Code.NOT_RESOLVED, f"{host} can't be resolved") from None
+
+
+class LiveHost(Host):
+    """A live edition with one network, "net", whose containers the test can look at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.containers = MemoryContainers()
+        self.names = Names()
+        super().__init__(folder, settings=Settings(re_resolve_after=100.0))
+
+    def assemble(self, folder: ConfigFolder) -> Plugin:
+        plugin = assemble(
+            folder, self.store, self.backend, self.names, self.containers, self.clock, TIMINGS
+        )
+        assert isinstance(plugin.insides, Supervisor)
+        self.live: Supervisor = plugin.insides
+        return plugin
+
+    def edit(
+        self, allowed_ips: str = "10.0.0.0/8", interface: str = "", endpoint: str = HERE
+    ) -> None:
+        """Write the configuration of the network."""
+        self.put(
+            f"[Interface]\nPrivateKey = {PRIVATE_KEY}\nAddress = 10.8.0.2/32\n{interface}\n"
+            f"[Peer]\nPublicKey = {PUBLIC_KEY}\nEndpoint = {endpoint}\nAllowedIPs = {allowed_ips}\n"
+        )
+
+    def put(self, text: str) -> None:
+        (self.folder / "net.conf").write_text(text)
+
+    @property
+    def text(self) -> str:
+        return (self.folder / "net.conf").read_text()
+
+    async def create(self, **options: str) -> protocol.CreateEndpointResponse:
+        """Create network and endpoint."""
+        await self.create_network("n1", "net", NULL_POOL, **options)
+        return await self.create_endpoint("n1", "e1")
+
+    def enter(self) -> Coroutine[Any, Any, protocol.JoinResponse]:
+        """Join, as Docker does for the container of KEY."""
+        return self.join("n1", "e1", KEY)
+
+    async def start_container(self, **options: str) -> Tunnel:
+        """Start a container as Docker 28 does, and return its tunnel."""
+        self.containers.namespaces[KEY] = Namespace()
+        await self.create(**options)
+        await self.enter()
+        self.move()
+        await self.oper_info()
+        return self.tunnel
+
+    def move(self, *peers: Peer) -> None:
+        """Put the device into the container, as Docker does, with the peers that it got."""
+        configs = [config for _, config in self.backend.devices.values() if config]
+        made = tuple(
+            Peer(each.public_key, each.preshared_key, each.endpoint, allowed_ips=each.allowed_ips)
+            for config in configs
+            for each in config.peers
+        )
+        self.inside.devices[DEVICE] = replace(NO_DEVICE, peers=peers or made)
+
+    def oper_info(self) -> Coroutine[Any, Any, protocol.EndpointOperInfoResponse]:
+        request = protocol.EndpointRequest(network_id="n1", endpoint_id="e1")
+        return self.driver.endpoint_oper_info(request)
+
+    async def leave(self) -> None:
+        await self.driver.leave(protocol.EndpointRequest(network_id="n1", endpoint_id="e1"))
+
+    @property
+    def tunnel(self) -> Tunnel:
+        (tunnel,) = self.live.tunnels
+        return tunnel
+
+    @property
+    def inside(self) -> Namespace:
+        return self.containers.namespaces[KEY]
+
+    @property
+    def peer(self) -> Peer:
+        return self.inside.devices[DEVICE].peers[0]
+
+    def routes(self, kind: str = "device") -> set[str]:
+        return {
+            str(item.destination)
+            for item in self.inside.items(DEVICE)
+            if isinstance(item, Route) and item.kind == kind
+        }
+
+    def age(self, seconds: float) -> None:
+        """Let the last handshake of the first peer be so long ago."""
+        old = replace(self.peer, last_handshake=self.clock.wall() - seconds)
+        self.inside.devices[DEVICE] = replace(self.inside.devices[DEVICE], peers=(old,))

@@ -1,0 +1,26 @@
+"""Everything that the live edition keeps tunnels with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wgplugin.clock import Clock
+from wgplugin.conf.folder import ConfigFolder
+from wgplugin.model.backends import ContainerKernel
+from wgplugin.networks.peers import Peers
+from wgplugin.state.records import Endpoint, Network
+from wgplugin.state.store import Records
+from wgplugin.timings import Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The files, the records, the peers, the kernel, and the time."""
+
+    folder: ConfigFolder
+    networks: Records[Network]
+    endpoints: Records[Endpoint]
+    peers: Peers
+    containers: ContainerKernel
+    clock: Clock
+    timings: Timings
