@@ -9,8 +9,8 @@ from wgplugin.errors import BackendError
 from wgplugin.model import namespace
 from wgplugin.model.backends import Observed
 from wgplugin.model.device import Device, DeviceConfig, Key, Peer, PeerConfig, diff
-from wgplugin.model.namespace import Address, Item, Plan, Route
-from wgplugin.model.prefixes import Network
+from wgplugin.model.namespace import DeviceAddress, Item, Plan, Route
+from wgplugin.model.prefixes import Prefix
 
 NO_DEVICE = Device(None, None, 51820, 0, ())
 
@@ -52,7 +52,7 @@ class MemoryContainers:
             self.namespaces[key].routing |= namespace.blocked_exits(wanted)
         return key in self.namespaces
 
-    async def is_moved(self, key: str, device: str, expected: Collection[Network]) -> bool:
+    async def is_moved(self, key: str, device: str, expected: Collection[Prefix]) -> bool:
         await self._obey("is_moved")
         if self._device(key, device) is None:
             return False
@@ -77,9 +77,9 @@ class MemoryContainers:
             here.mtus[wanted.device] = wanted.mtu
         todo = namespace.changes(wanted, (4, 6), here.items(wanted.device))
         left = here.items(wanted.device) - set(todo.delete) | set(todo.add)
-        here.addresses[wanted.device] = {item for item in left if isinstance(item, Address)}
+        here.addresses[wanted.device] = {item for item in left if isinstance(item, DeviceAddress)}
         here.routing -= set(todo.delete)
-        here.routing |= {item for item in todo.add if not isinstance(item, Address)}
+        here.routing |= {item for item in todo.add if not isinstance(item, DeviceAddress)}
         return [str(item) for item in (*todo.add, *todo.delete)]
 
     async def apply_firewall(self, key: str, wanted: Plan) -> None:

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
-from wgplugin.model.backends import Place
+from wgplugin.model.backends import Location
 from wgplugin.model.device import DeviceConfig
 
 
@@ -33,10 +33,10 @@ class MemoryHost:
         await self._obey("delete")
         self.devices.pop(ifname, None)
 
-    async def places(self) -> dict[str, Place]:
-        await self._obey("places")
-        inside = dict.fromkeys(self.containers, Place.CONTAINER)
-        return inside | dict.fromkeys(self.devices, Place.HOST)
+    async def locations(self) -> dict[str, Location]:
+        await self._obey("locations")
+        inside = dict.fromkeys(self.containers, Location.CONTAINER)
+        return inside | dict.fromkeys(self.devices, Location.HOST)
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         await self._obey("path_mtu")

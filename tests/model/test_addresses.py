@@ -6,10 +6,10 @@ import pytest
 
 from wgplugin.errors import PluginError
 from wgplugin.model.addresses import check_count, check_subnets, choose
-from wgplugin.model.prefixes import Interface
+from wgplugin.model.prefixes import InterfaceAddress
 
 
-def interfaces(text: str) -> list[Interface]:
+def interfaces(text: str) -> list[InterfaceAddress]:
     return [ip_interface(word) for word in text.split()]
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wgplugin.model.docker_routes import NEXT_HOPS, Route, plan
-from wgplugin.model.prefixes import Network, blackhole_address, blackholed, full_families
+from wgplugin.model.docker_routes import NEXT_HOPS, DockerRoute, plan
+from wgplugin.model.prefixes import Prefix, blackhole_address, blackholed, full_families
 
 V4_HOP = "169.254.1.1/32"
 V6_HOP = "fe80::99/128"
@@ -107,31 +107,31 @@ networks = st.one_of(
 ADDRESSES = (ip_interface("10.8.0.2/24"), ip_interface("fd08::2/64"))
 
 
-def routed(routes: tuple[Route, ...], hops: bool) -> set[Network]:
+def routed(routes: tuple[DockerRoute, ...], hops: bool) -> set[Prefix]:
     on_link = {ip_network(hop) for hop in NEXT_HOPS.values()}
     return {route.destination for route in routes if hops or route.destination not in on_link}
 
 
 @given(st.lists(networks))
-def test_no_destination_is_given_twice(allowed_ips: list[Network]) -> None:
+def test_no_destination_is_given_twice(allowed_ips: list[Prefix]) -> None:
     destinations = [route.destination for route in plan(ADDRESSES, allowed_ips)]
     assert len(destinations) == len(set(destinations))
 
 
 @given(st.lists(networks))
-def test_nothing_that_docker_drops_is_given_on_link(allowed_ips: list[Network]) -> None:
+def test_nothing_that_docker_drops_is_given_on_link(allowed_ips: list[Prefix]) -> None:
     for route in plan(ADDRESSES, allowed_ips):
         assert route.next_hop or int(route.destination.network_address)
 
 
 @given(st.lists(networks))
-def test_no_default_route_is_given(allowed_ips: list[Network]) -> None:
+def test_no_default_route_is_given(allowed_ips: list[Prefix]) -> None:
     assert all(route.destination.prefixlen for route in plan(ADDRESSES, allowed_ips))
 
 
 @given(st.lists(networks), st.lists(networks, max_size=3), networks)
 def test_what_is_routed_is_what_is_allowed_and_not_bypassed(
-    allowed_ips: list[Network], bypass: list[Network], probe: Network
+    allowed_ips: list[Prefix], bypass: list[Prefix], probe: Prefix
 ) -> None:
     routes = plan(ADDRESSES, allowed_ips, bypass)
     address = probe.network_address

@@ -11,19 +11,19 @@ from wgplugin.model.namespace import (
     MAIN_TABLE,
     OTHERS,
     PARTIAL,
-    Address,
+    DeviceAddress,
     Item,
     Plan,
+    PolicyRule,
     Route,
-    Rule,
 )
-from wgplugin.model.prefixes import Network
+from wgplugin.model.prefixes import Prefix
 
 DEVICE = "wgp0123456789ab"
 OTHER = "wgpffffffffffff"
 
 
-def networks(text: str) -> tuple[Network, ...]:
+def networks(text: str) -> tuple[Prefix, ...]:
     return tuple(map(ip_network, text.split()))
 
 
@@ -40,7 +40,7 @@ def routes(items: frozenset[Item], kind: str) -> set[str]:
 
 
 def rules(items: frozenset[Item]) -> list[tuple[int, int]]:
-    return sorted((item.version, item.priority) for item in items if isinstance(item, Rule))
+    return sorted((item.version, item.priority) for item in items if isinstance(item, PolicyRule))
 
 
 def test_allowed_ips_are_routes_as_they_are() -> None:
@@ -64,7 +64,7 @@ def test_what_is_in_the_tunnel_is_in_no_other_network_without_it() -> None:
 def test_family_that_the_device_cannot_carry_has_no_route_into_it() -> None:
     items = namespace.items(planned("0.0.0.0/0 ::/0", addresses="10.8.0.2/32 fd08::2/128"), (4,))
     assert routes(items, "device") == {"0.0.0.0/0"}
-    assert Address(ip_interface("fd08::2/128")) not in items
+    assert DeviceAddress(ip_interface("fd08::2/128")) not in items
 
 
 def test_full_tunnel_comes_after_partial_ones() -> None:
@@ -126,13 +126,13 @@ def test_unreachable_goes_last() -> None:
 def test_other_tunnels_of_the_container_keep_theirs() -> None:
     own, other = namespace.table(DEVICE), namespace.table(OTHER)
     shared = [
-        Rule(4, ANSWERS, MAIN_TABLE, namespace.MARK),
-        Rule(4, OTHERS, MAIN_TABLE, subnets=True),
+        PolicyRule(4, ANSWERS, MAIN_TABLE, namespace.MARK),
+        PolicyRule(4, OTHERS, MAIN_TABLE, subnets=True),
     ]
-    mine: list[Item] = [Rule(4, FULL, own), Route(ip_network("0.0.0.0/0"), own)]
-    theirs: list[Item] = [Rule(4, PARTIAL, other)]
+    mine: list[Item] = [PolicyRule(4, FULL, own), Route(ip_network("0.0.0.0/0"), own)]
+    theirs: list[Item] = [PolicyRule(4, PARTIAL, other)]
     assert set(namespace.removal(own, [*shared, *mine, *theirs]).delete) == set(mine)
     assert set(namespace.removal(own, [*shared, *mine]).delete) == {*shared, *mine}
     assert not namespace.changes(
-        planned(""), (4,), [*shared, *theirs, Address(ip_interface("10.8.0.2/32"))]
+        planned(""), (4,), [*shared, *theirs, DeviceAddress(ip_interface("10.8.0.2/32"))]
     )

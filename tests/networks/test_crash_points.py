@@ -22,7 +22,7 @@ import pytest
 from tests.clocks import SetClock
 from tests.hosts import Host
 from tests.loops import LoopWithoutThreads
-from wgplugin.model.backends import Place
+from wgplugin.model.backends import Location
 from wgplugin.model.identity import device_name
 
 FINISHED, KILLED, FAILED = 0, 77, 78
@@ -51,10 +51,10 @@ class KernelInAFolder:
         (self.host / ifname).unlink(missing_ok=True)
         await asyncio.sleep(0)
 
-    async def places(self) -> dict[str, Place]:
+    async def locations(self) -> dict[str, Location]:
         await asyncio.sleep(0)
-        inside = {path.name: Place.CONTAINER for path in self.containers.iterdir()}
-        return inside | {path.name: Place.HOST for path in self.host.iterdir()}
+        inside = {path.name: Location.CONTAINER for path in self.containers.iterdir()}
+        return inside | {path.name: Location.HOST for path in self.host.iterdir()}
 
     async def path_mtu(self, host: object) -> int | None:
         return None

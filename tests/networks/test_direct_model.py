@@ -55,7 +55,7 @@ calls = st.tuples(
     st.sampled_from(CONFIGURATIONS),
 )
 Call = tuple[str, str, str, str]
-failures = st.sets(st.sampled_from(("create", "configure", "delete", "places")), max_size=2)
+failures = st.sets(st.sampled_from(("create", "configure", "delete", "locations")), max_size=2)
 
 
 class Output(logging.Handler):
@@ -202,7 +202,7 @@ class DockerAndFate(RuleBasedStateMachine):
     def plugin_starts_anew(self, failing: set[str]) -> None:
         before, live = self.records(), set(self.host.backend.containers)
         self.host.start()
-        self.host.backend.failing = failing & {"places"}
+        self.host.backend.failing = failing & {"locations"}
         try:
             settled = self.loop.run(self.host.upkeep.reconcile())
         except PluginError:

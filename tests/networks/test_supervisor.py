@@ -27,7 +27,7 @@ from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
 from wgplugin.model.device import SocketAddress
 from wgplugin.model.identity import device_name
-from wgplugin.model.namespace import MAIN_TABLE, Address, Route, Rule
+from wgplugin.model.namespace import MAIN_TABLE, DeviceAddress, PolicyRule, Route
 from wgplugin.model.prefixes import blackhole_address
 from wgplugin.networks.health import Health
 from wgplugin.networks.tunnel import SETTLED, Tunnel
@@ -62,7 +62,7 @@ async def test_container_that_is_there_is_closed_before_its_device_comes(host: L
     await host.create()
     assert (await host.enter()).static_routes == ()
     assert host.routes("unreachable") == {"0.0.0.0/0", "::/0"}
-    assert any(isinstance(item, Rule) for item in host.inside.items(DEVICE))
+    assert any(isinstance(item, PolicyRule) for item in host.inside.items(DEVICE))
     await host.leave()
 
 
@@ -135,7 +135,9 @@ async def test_all_addresses_are_set_and_docker_gets_the_first_of_each_family(
     await host.enter()
     host.move()
     await host.oper_info()
-    found = {str(item.interface) for item in host.inside.items(DEVICE) if isinstance(item, Address)}
+    found = {
+        str(item.interface) for item in host.inside.items(DEVICE) if isinstance(item, DeviceAddress)
+    }
     assert found == {"10.8.0.2/32", "10.8.0.3/32", "fd08::2/128", "fd08::3/128"}
 
 
@@ -180,8 +182,8 @@ async def test_edit_is_applied_once_it_has_settled(
         await settle(tunnel)
         await settle(tunnel)
     assert host.routes() == {"0.0.0.0/0", "::/0"}
-    assert Address(ip_interface("10.8.0.9/32")) in host.inside.items(DEVICE)
-    assert Address(blackhole_address("e1")) in host.inside.items(DEVICE)
+    assert DeviceAddress(ip_interface("10.8.0.9/32")) in host.inside.items(DEVICE)
+    assert DeviceAddress(blackhole_address("e1")) in host.inside.items(DEVICE)
     assert host.inside.mtus[DEVICE] == 1300
     assert host.peer.allowed_ips == (ip_network("0.0.0.0/0"),)
 
@@ -385,9 +387,9 @@ async def test_tunnel_that_leaves_lets_the_other_one_of_the_container_go_on(
     assert host.live.tunnels == (second,)
     assert host.routes() == set()
     left = host.inside.items(device_name("e2"))
-    assert {str(item) for item in left if not isinstance(item, Rule)} == {
+    assert {str(item) for item in left if not isinstance(item, PolicyRule)} == {
         "address 172.8.0.2/32",
         "route 172.0.0.0/8",
         "unreachable route 172.0.0.0/8",
     }
-    assert any(isinstance(item, Rule) for item in left)
+    assert any(isinstance(item, PolicyRule) for item in left)

@@ -13,11 +13,11 @@ import pytest
 from wgplugin.clock import Moment
 from wgplugin.errors import StoreError
 from wgplugin.model import docker_routes
-from wgplugin.state.records import Endpoint, Network, Route
+from wgplugin.state.records import Endpoint, Network, RouteRecord
 from wgplugin.state.store import MAX_SIZE, Store
 
 NETWORK = Network(id="n1", configuration="home", tunnel={"sink": "off"})
-ROUTE = Route(destination="10.0.0.0/8")
+ROUTE = RouteRecord(destination="10.0.0.0/8")
 ENDPOINT = Endpoint(
     id="e1",
     network_id="n1",
@@ -136,8 +136,8 @@ def test_record_of_the_second_version_keeps_its_routes(tmp_path: Path) -> None:
 
     (endpoint,) = Store(tmp_path).endpoints
     assert endpoint.route_values == (
-        docker_routes.Route(ip_network("169.254.1.1/32")),
-        docker_routes.Route(ip_network("0.0.0.0/1"), ip_address("169.254.1.1")),
+        docker_routes.DockerRoute(ip_network("169.254.1.1/32")),
+        docker_routes.DockerRoute(ip_network("0.0.0.0/1"), ip_address("169.254.1.1")),
     )
 
 

@@ -1,1 +1,1 @@
-"""What a person types: ``wgplugin check`` and ``wgplugin status``."""
+"""The commands for people: ``wgplugin check`` and ``wgplugin status``."""

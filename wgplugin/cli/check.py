@@ -1,4 +1,4 @@
-"""``wgplugin check``: files read as the plugin would read them, and what would come of them."""
+"""``wgplugin check``: reads files as the plugin does, and shows the container's network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ FINE, ERRORS, UNREADABLE = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one file; a fault in line 0 is of the file as a whole."""
+    """The result for one file; a fault in line 0 concerns the whole file.
+
+    ``status``: `FINE`, `ERRORS` or `UNREADABLE`. ``container`` is for a configuration, ``settings``
+    for a file of settings; with errors, both are None.
+    """
 
     file: str
     status: int
@@ -34,11 +38,11 @@ class Result:
 
 
 def run(files: Iterable[str], as_json: bool) -> int:
-    """Check files, tell what was found, and return the exit status: the highest of any file.
+    """Check files, print the results, and return the exit status: the highest of any file.
 
-    0: all are fine. 1: one has errors. 2: one can't be read. Errors and warnings go to standard
-    error, what a container will get to standard output; as JSON, all goes to standard output, as
-    one document (see `document`).
+    0: no errors. 1: a file has errors. 2: a file can't be read. Errors and warnings go to standard
+    error, the container's network and the settings to standard output. With ``as_json``, everything
+    goes to standard output, as one document (see `document`).
     """
     results = check_all(files)
     if as_json:
@@ -50,9 +54,9 @@ def run(files: Iterable[str], as_json: bool) -> int:
 
 
 def check_all(files: Iterable[str]) -> list[Result]:
-    """Check files: settings if they are YAML, else configurations.
+    """Check files: .yaml and .yml files as settings, all others as configurations.
 
-    The wgplugin.yaml beside a configuration counts; what is wrong with it is a result of its own.
+    The wgplugin.yaml beside a configuration applies, too; its errors get a result of their own.
     """
     results: dict[str, Result] = {}
     for file in files:
@@ -71,7 +75,7 @@ def check_all(files: Iterable[str]) -> list[Result]:
 
 
 def check_configuration(path: Path, settings: Settings) -> Result:
-    """Check one .conf file, whose container will have these settings."""
+    """Check one .conf file with the settings that apply to it."""
     fine = Result(_shown(path), FINE)
     try:
         parsed = parser.parse(_read(path, parser.MAX_SIZE), fine.file)
@@ -131,7 +135,7 @@ def _failed(fine: Result, error: PluginError) -> Result:
 
 
 def _shown(path: Path) -> str:
-    """Return a path as text that can be printed, whatever bytes it has."""
+    """Return a path as printable text, whatever bytes it has."""
     return str(path).encode(errors="backslashreplace").decode()
 
 
@@ -153,13 +157,12 @@ def document(results: Iterable[Result]) -> dict[str, Any]:
     - ``status``: "fine", "errors" or "unreadable";
     - ``errors``, ``warnings``: ``{"line", "column", "code", "message", "hint"}``, where line and
       column count from 1, or are null for the file as a whole, and the hint may be empty;
-    - ``container``: the fields of `report.Report`, or null: for a file of settings, and for one
-      that has errors;
+    - ``container``: the fields of `report.Report`, or null for a file of settings or with errors;
     - ``settings``: ``{"log-level", "resolve-timeout", "re-resolve-after", "defaults",
-      "configurations"}`` in the form of wgplugin.yaml, every configuration with all of its own
-      settings, or null.
+      "configurations"}`` in the form of wgplugin.yaml, each configuration with all settings that
+      apply to it; or null.
 
-    Of keys there are the peers' public ones, and no other.
+    The only keys in it are the peers' public keys.
     """
     return {"files": [_file(result) for result in results]}
 

@@ -1,6 +1,6 @@
-"""What a container will get of a configuration, for people and programs to read. Pure.
+"""The network that a container gets from a configuration, for people and programs. Pure.
 
-No secret is in a report: of keys it has the peers' public ones alone.
+A report has no secrets: the only keys in it are the peers' public keys.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from wgplugin.model.attachment import (
     tunnel_mtu,
 )
 from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, TunnelSettings
-from wgplugin.model.prefixes import Interface, Network
+from wgplugin.model.prefixes import InterfaceAddress, Prefix
 
-# What Docker will assign isn't known here, and of no matter for the routes but that it is there.
+# Stand-ins for the addresses that Docker will assign: for the routes, only the family matters.
 ASSIGNED = (ip_interface("0.0.0.0/32"), ip_interface("::/128"))
 WIDTH = 100
 
@@ -34,7 +34,7 @@ EDITIONS = {
 
 @dataclass(frozen=True, slots=True)
 class PeerReport:
-    """A peer; ``endpoint`` is as in the file, None for a peer that isn't called but calls."""
+    """A peer; ``endpoint`` is as in the file, None for a peer that connects by itself."""
 
     public_key: str
     endpoint: str | None
@@ -43,15 +43,18 @@ class PeerReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a container will get.
+    """The network that a container gets.
 
-    ``addresses``: none if Docker's IPAM, or an option, is to give them. ``routes``: destinations in
-    the tunnel; ``sink``: those that are refused, instead of leaving by another network; ``bypass``:
-    those taken out of the tunnel; ``unrouted``: AllowedIPs that get no route, as the container has
-    no IPv6 address. ``default``: "tunnel", or "gateway" if Docker chooses the default route among
-    the container's networks. ``mtu``: None is automatic. ``dns``, ``dns_search``: what Docker must
-    be told; ``dns_policy``: what happens otherwise. ``edition``: "base", or "live" if the base
-    edition can't do it.
+    - ``addresses``: empty if they come from Docker's IPAM or an option;
+    - ``routes``: destinations in the tunnel;
+    - ``sink``: destinations refused by IPv6 leak protection;
+    - ``bypass``: destinations outside the tunnel (split tunnel);
+    - ``unrouted``: AllowedIPs without a route, as the container has no IPv6 address;
+    - ``default``: "tunnel", or "gateway" if Docker chooses the default route among networks;
+    - ``mtu``: in bytes, None for automatic;
+    - ``dns``, ``dns_search``: for Docker's ``--dns`` and ``--dns-search``;
+    - ``dns_policy``: the reaction if these are missing, as in `TunnelSettings`;
+    - ``edition``: "base", or "live" if the base edition isn't enough.
     """
 
     addresses: tuple[str, ...]
@@ -69,10 +72,10 @@ class Report:
 
 
 def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
-    """Return what a container will get of a configuration with these settings.
+    """Return the network that a container gets from a configuration with these settings.
 
     Raises:
-        PluginError: the settings don't go together.
+        PluginError: the settings conflict.
     """
     check_tunnel(tunnel)
     allowed = dict.fromkeys(net for peer in config.peers for net in peer.allowed_ips)
@@ -101,9 +104,9 @@ def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
 
 
 def _destinations(
-    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
-) -> set[Network]:
-    """Return where a container's routes lead to, without the next hops that make them."""
+    config: InterfaceConfig, addresses: Iterable[InterfaceAddress], tunnel: TunnelSettings
+) -> set[Prefix]:
+    """Return the destinations of a container's routes, without the next hops themselves."""
     found = attachment(config, addresses, tunnel)
     hops = {*found.gateways, *(route.next_hop for route in found.routes if route.next_hop)}
     defaults = {prefixes.EVERYTHING[gateway.version] for gateway in found.gateways}
@@ -111,9 +114,9 @@ def _destinations(
 
 
 def _as_written(
-    allowed: Iterable[Network], inside: set[Network], connected: set[Network]
-) -> Iterator[Network]:
-    """Yield destinations as the file has them; those of which only a part is left, in parts."""
+    allowed: Iterable[Prefix], inside: set[Prefix], connected: set[Prefix]
+) -> Iterator[Prefix]:
+    """Yield the destinations ``inside`` as the file has them, or in parts if bypass takes some."""
     rest = set(inside)
     for net in allowed:
         parts = {*net.subnets()} if net.prefixlen == 0 and net not in inside else {net}

@@ -1,4 +1,4 @@
-"""``wgplugin status``: ask the plugin, on whatever socket it is, and show what it says."""
+"""``wgplugin status``: asks the plugins on this host for their status, and prints it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FINE, SILENT = 0, 1
 
 
 def run(given: Path | None, watch: bool, as_json: bool) -> int:
-    """Show the status of every plugin that answers, again and again if ``watch``.
+    """Print the status of every plugin that answers; with ``watch``, every `PERIOD` seconds.
 
-    ``given`` is the socket to ask, None for those of this host. Returns the exit status: 1 if none
-    answers, and then standard error tells what to do.
+    ``given``: the socket to ask, None for all plugins' sockets on this host. Returns the exit
+    status: 1 if no plugin answers, with a hint on standard error; else 0.
     """
     try:
         while True:
@@ -41,15 +41,15 @@ def run(given: Path | None, watch: bool, as_json: bool) -> int:
 
 
 def sockets(folder: Path) -> list[Path]:
-    """Return the plugins' sockets that Docker's folder for them has; a plugin's id is a folder."""
+    """Return the plugins' sockets below Docker's folder for them, where each plugin has its own."""
     return sorted(path for name in NAMES for path in folder.glob(name))
 
 
 def ask(path: Path) -> bytes:
-    """Return the body that the plugin on a socket answers with.
+    """Return the body of the answer to GET /status on a plugin's socket.
 
     Raises:
-        OSError: nobody answers.
+        OSError: there is no answer, or its HTTP status isn't 200.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(TIMEOUT)
@@ -85,7 +85,7 @@ HEAD = ("CONFIGURATION", "ENDPOINT", "HEALTH", "DEVICE", "PEER", "AT", "HANDSHAK
 
 
 def table(status: Status, now: float) -> str:
-    """Return a status for people; ``now`` is in seconds since 1970."""
+    """Return a status as a table for people; ``now`` is in seconds since 1970."""
     rows = [HEAD, *(row for tunnel in status.tunnels for row in _rows(tunnel, now))]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
@@ -114,7 +114,7 @@ def _rows(tunnel: TunnelStatus, now: float) -> Iterable[tuple[str, ...]]:
 
 
 def age(seconds: float) -> str:
-    """Return a duration in its largest unit."""
+    """Return a duration, given in seconds, as text in its largest unit."""
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{seconds // length:.0f} {unit}"
@@ -122,7 +122,7 @@ def age(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Return a number of bytes, as wg(8) shows it."""
+    """Return a number of bytes as text, in the units of wg(8)."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,1 +1,1 @@
-"""The user's files: WireGuard configurations and wgplugin.yaml, from text to values."""
+"""The user's files: WireGuard configurations and wgplugin.yaml, parsed into values."""

@@ -1,7 +1,8 @@
-"""The configuration folder: WireGuard's .conf files and wgplugin.yaml, as the user keeps them.
+"""The configuration folder: the user's WireGuard .conf files and wgplugin.yaml.
 
-A file is read each time, so that every edit counts. It isn't parsed again if that was just done
-with the same content. No configuration, and so no key, is kept longer than ``parsed_kept`` seconds.
+A file is read from the disk each time, so every edit counts. Parsing is skipped if the same content
+was parsed a moment ago. No configuration, and so no key, stays in memory longer than
+``parsed_kept`` seconds (`Timings`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from wgplugin.timings import Timings
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What the folder said of a configuration at one moment; for ``version`` see version()."""
+    """A configuration and the settings at one moment; ``version`` as by ConfigFolder.version()."""
 
     config: InterfaceConfig
     settings: Settings
@@ -33,30 +34,30 @@ class Files:
 
 
 class ConfigFolder:
-    """Reads configurations by name; the files belong to the user and are never written."""
+    """Reads configurations by name; never writes, as the files belong to the user."""
 
     def __init__(
         self, path: Path, base: Settings | None = None, timings: Timings | None = None
     ) -> None:
-        """Serve this folder, which may be empty, or change, at any time.
+        """Serve the folder ``path``, which may be empty and may change at any time.
 
-        ``base`` has the settings where wgplugin.yaml has none; None for those built in.
+        ``base``: the settings that wgplugin.yaml overrides; None for the built-in ones.
         """
         self._path = path
         self._base = base or Settings()
         self._kept_for = (timings or Timings()).parsed_kept
         self._kept: dict[str, tuple[bytes, InterfaceConfig]] = {}
         self._kept_settings = (b"", self._base)
-        # Python parses one file at a time, however many threads there are.
+        # One thread is enough: Python's lock (GIL) lets only one file be parsed at a time.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="folder")
 
     async def read(self, name: str, *, again: bool = False) -> Files:
-        """Read and parse NAME.conf and wgplugin.yaml, as they are now, off the event loop.
+        """Read and parse NAME.conf and wgplugin.yaml, off the event loop.
 
-        ``again`` tells that the same will be asked for once more, soon.
+        ``again``: the caller will soon read the same once more, so the parsed NAME.conf is kept.
 
         Raises:
-            ConfigError: one of them can't be read, or isn't right, or NAME.conf isn't there.
+            ConfigError: NAME.conf is missing, or a file can't be read or has errors.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -66,19 +67,19 @@ class ConfigFolder:
                 loop.call_later(self._kept_for, self._kept.pop, name, None)
 
     def settings(self) -> Settings:
-        """Read and parse wgplugin.yaml, as it is now; it needn't be there.
+        """Read and parse wgplugin.yaml; a missing file counts as an empty one.
 
         Raises:
-            ConfigError: it can't be read, or isn't right.
+            ConfigError: the file can't be read or has errors.
         """
         return self._parsed_settings(self._settings())
 
     def version(self, name: str) -> str:
-        """Return a text that is another whenever NAME.conf or wgplugin.yaml is."""
+        """Return a digest of NAME.conf and wgplugin.yaml, or of the errors in reading them."""
         return _version(_or_error(self._configuration, name), _or_error(self._settings))
 
     def names(self) -> list[str]:
-        """Return the names of the configurations; none if the folder can't be read."""
+        """Return the names of the configurations, sorted; none if the folder can't be read."""
         try:
             return sorted(path.stem for path in self._path.glob("*.conf"))
         except OSError:
@@ -101,7 +102,7 @@ class ConfigFolder:
     def _parsed_settings(self, data: bytes) -> Settings:
         kept, parsed = self._kept_settings
         if kept != data:
-            # Few have that file, so its parser isn't loaded before one does.
+            # Few users have that file, so its parser is loaded on first need.
             from wgplugin.conf import settings_file
 
             parsed = settings_file.parse(data, FILE_NAME, self._base)
@@ -115,7 +116,7 @@ class ConfigFolder:
             raise ConfigError(f"{name}.conf", [self._missing()]) from None
 
     def _settings(self) -> bytes:
-        """Return the content of wgplugin.yaml; one that isn't there is as good as an empty one."""
+        """Return the content of wgplugin.yaml; empty if the file is missing."""
         try:
             return self._read(FILE_NAME, MAX_FILE_SIZE)
         except FileNotFoundError:
@@ -158,5 +159,5 @@ def _version(*contents: bytes) -> str:
 
 
 def _resolved(path: Path) -> Path:
-    # Path.resolve() raises RuntimeError or OSError at a loop of links, by Python's version.
+    # Path.resolve() fails on a loop of links; which error it raises depends on Python's version.
     return Path(os.path.realpath(path))

@@ -1,7 +1,4 @@
-"""Guesses at the intended meaning of a line of a configuration file that can't be used.
-
-Pure: no input, no output.
-"""
+"""Error messages and hints for lines of a configuration file that can't be used. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import NamedTuple
 from wgplugin.codes import Code
 
 SPACE = " \t\n\v\f\r"
-"""What wg(8) takes for white space (ctype.h); Python's own idea of it is wider."""
+"""White space by wg(8) (isspace() of ctype.h); Python's str.isspace() accepts more."""
 
 _KEY_ALONE = re.compile(r"[A-Za-z0-9+/_-]{40,44}=?")
 _NAME = re.compile(r"(?=.{1,20}$)(?:[A-Z]{0,3}[a-z]{2,})+[A-Z]{0,3}[0-9]?")
@@ -65,9 +62,9 @@ _FOREIGN_SECTIONS = {
 
 
 class Guess(NamedTuple):
-    """What is wrong with a line, what to do, and the known name that was ``meant``, if any.
+    """The mistake in a line, the fix, and the known name that was ``meant``, if any.
 
-    What has the same ``once`` need be said of a file only once.
+    Of guesses with the same ``once``, a file shows only the first; empty shows each.
     """
 
     code: Code
@@ -78,22 +75,22 @@ class Guess(NamedTuple):
 
 
 def remove_space(text: str) -> str:
-    """Return ``text`` without the characters that wg(8) takes for white space."""
+    """Return ``text`` without white space (`SPACE`)."""
     return text.translate(_NO_SPACE)
 
 
 def lower(text: str) -> str:
-    """Return ``text`` in lower case; only ASCII letters have one, the Kelvin sign is no ``k``."""
+    """Return ``text`` in lower case if it is ASCII, else unchanged: the Kelvin sign is no ``k``."""
     return text.lower() if text.isascii() else text
 
 
 def fold(name: str) -> str:
-    """Return a name as wg(8) compares names: without white space and case."""
+    """Return a name in the form that wg(8) compares: without white space, in lower case."""
     return lower(remove_space(name))
 
 
 def about_value(raw: str, commas: bool = False) -> str:
-    """Return a hint on a value as it is in the file, or nothing; ``commas`` if it is a list."""
+    """Return a hint on a value of the file, or an empty text; ``commas``: the value is a list."""
     if ";" in raw or " //" in raw:
         return "comments begin with '#'"
     if raw[:1] in ("'", '"', "“", "‘"):
@@ -106,7 +103,7 @@ def about_value(raw: str, commas: bool = False) -> str:
 
 
 def unknown_section(code: str) -> Guess:
-    """Tell about a line that begins with ``[`` and is no section of WireGuard's."""
+    """Return a guess for a line that begins with ``[`` but isn't a section of WireGuard."""
     name, _, rest = code[1:].partition("]")
     owner = _FOREIGN_SECTIONS.get(fold(name))
     meant = _closest(name, ("Interface", "Peer"))
@@ -122,9 +119,9 @@ def unknown_section(code: str) -> Guess:
 
 
 def unknown_line(code: str, section: str, section_of: Mapping[str, str]) -> Guess:
-    """Tell about a line that can't be read in ``section`` (empty before the first one).
+    """Return a guess for a line that isn't valid in ``section``.
 
-    ``section_of`` has every known name and its section.
+    ``section`` is empty before the first one. ``section_of`` has the section of every known name.
     """
     raw_name, equals, _ = code.partition("=")
     name, names = fold(raw_name), {each.lower(): each for each in section_of}
@@ -152,7 +149,7 @@ def unknown_line(code: str, section: str, section_of: Mapping[str, str]) -> Gues
 
 
 def _misplaced(name: str, code: str, section: str, home: str) -> Guess:
-    """Tell about a known key that isn't read where and as it stands."""
+    """Return a guess for a known key in the wrong place or form."""
     raw_name, equals, value = code.partition("=")
     if not equals:
         return _equals_missing(name)
@@ -181,7 +178,7 @@ def _before_any_section(name: str = "") -> Guess:
 
 
 def _without_equals(code: str, names: Mapping[str, str]) -> str:
-    """Return the name that a line begins with, if it goes on without ``=``."""
+    """Return the known name at the start of a line that lacks its ``=``, or an empty text."""
     first_word = _WORD_END.split(code, maxsplit=1)[0]
     if lower(first_word) in names:
         return names[lower(first_word)]
@@ -191,15 +188,15 @@ def _without_equals(code: str, names: Mapping[str, str]) -> str:
 
 
 def _shown_name(name: str) -> str:
-    """Return a space and the name if it reads as one, else nothing.
+    """Return a space and the quoted name if it looks like a word, else an empty text.
 
-    Only words are repeated: a piece of base64 hardly ever looks like them.
+    Anything else may be a piece of a key: base64 hardly ever looks like a word.
     """
     return f" '{name}'" if _NAME.fullmatch(name) else ""
 
 
 def _closest(name: str, known: tuple[str, ...]) -> str:
-    """Return the one of ``known`` that ``name`` was probably meant to be, or nothing."""
+    """Return the one of ``known`` that ``name`` probably stands for, or an empty text."""
     name = name.strip(SPACE).lower()
     by_name = {each.lower(): each for each in known}
     if _ALIASES.get(name) in known:

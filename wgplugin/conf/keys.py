@@ -1,7 +1,7 @@
-"""The keys of [Interface] and [Peer]: which section they belong in, how their values are split and
-read, and what a section has gathered so far.
+"""The keys of [Interface] and [Peer], and the values that a section has gathered.
 
-Pure: no input, no output.
+Each key has a section, a way to split its value into items, and a function that reads one item.
+Pure.
 """
 
 from __future__ import annotations
@@ -21,55 +21,58 @@ from wgplugin.model.device import AllowedIP, Key
 from wgplugin.redact import shown
 
 
-class Place(NamedTuple):
-    """Where something stands in a file; both count from 1."""
+class Position(NamedTuple):
+    """A place in a file; line and column count from 1."""
 
     line: int
     column: int
 
 
-START = Place(1, 1)
+START = Position(1, 1)
 
 
 class Warned(NamedTuple):
-    """What a user should know of a value that is accepted."""
+    """A warning about a value that is accepted."""
 
     code: Code
     message: str
 
 
 @dataclass(slots=True)
-class Interface:
-    """What [Interface] has said so far."""
+class InterfaceDraft:
+    """The values of [Interface] so far; ``key_tried``: it has a PrivateKey, even a bad one."""
 
     private_key: Key | None = None
-    private_key_place: Place = START
+    private_key_place: Position = START
     listen_port: int = 0
     fwmark: int = 0
     addresses: dict[values.Address, None] = field(default_factory=dict)
     mtu: int | None = None
-    mtu_place: Place = START
+    mtu_place: Position = START
     dns: dict[IPv4Address | IPv6Address, None] = field(default_factory=dict)
     dns_search: dict[str, None] = field(default_factory=dict)
     routes: bool = True
-    place: Place = START
+    place: Position = START
     key_tried: bool = False
 
 
 @dataclass(slots=True)
-class Peer:
-    """What one [Peer] has said so far; None is not said."""
+class PeerDraft:
+    """The values of one [Peer] so far; None for a missing one.
 
-    place: Place
+    ``key_tried``: it has a PublicKey, even a bad one.
+    """
+
+    place: Position
     key_tried: bool = False
     public_key: Key | None = None
     preshared_key: Key | None = None
     endpoint: PeerEndpoint | None = None
     persistent_keepalive: int | None = None
-    allowed_ips: list[tuple[AllowedIPChange, Place]] = field(default_factory=list)
+    allowed_ips: list[tuple[AllowedIPChange, Position]] = field(default_factory=list)
 
-    def update(self, later: Peer) -> None:
-        """Take what a later section of the same peer says; it need not say everything."""
+    def update(self, later: PeerDraft) -> None:
+        """Take over the settings that a later section of the same peer has; keep the others."""
         self.preshared_key = later.preshared_key or self.preshared_key
         self.endpoint = later.endpoint or self.endpoint
         if later.persistent_keepalive is not None:
@@ -77,41 +80,45 @@ class Peer:
 
     @property
     def replaces_allowed_ips(self) -> bool:
-        """Whether an earlier section's AllowedIPs are cleared: wg(8) asks its last line."""
+        """Whether this section clears an earlier section's AllowedIPs.
+
+        It does, unless its last AllowedIPs line has a ``+`` or ``-``: only that line counts in
+        wg(8) (config.c).
+        """
         last_line = self.allowed_ips[-1][1].line if self.allowed_ips else 0
         return not any(change.sign for change, place in self.allowed_ips if place.line == last_line)
 
 
-def _private_key(interface: Interface, item: str, place: Place) -> Warned | None:
+def _private_key(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     interface.private_key = values.key(item)
     interface.private_key_place = place
     return None
 
 
-def _listen_port(interface: Interface, item: str, place: Place) -> Warned | None:
+def _listen_port(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     interface.listen_port = values.listen_port(item)
     return None
 
 
-def _fwmark(interface: Interface, item: str, place: Place) -> Warned | None:
+def _fwmark(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     interface.fwmark = values.fwmark(item)
     return None
 
 
-def _address(interface: Interface, item: str, place: Place) -> Warned | None:
+def _address(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     address = values.interface_address(item)
     repeated = address in interface.addresses
     interface.addresses[address] = None
     return Warned(Code.REPEATED, f"the address {address} is repeated") if repeated else None
 
 
-def _mtu(interface: Interface, item: str, place: Place) -> Warned | None:
+def _mtu(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     interface.mtu = values.mtu(item)
     interface.mtu_place = place
     return None
 
 
-def _dns(interface: Interface, item: str, place: Place) -> Warned | None:
+def _dns(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     found = values.dns(item)
     if not isinstance(found, str):
         interface.dns[found] = None
@@ -123,7 +130,7 @@ def _dns(interface: Interface, item: str, place: Place) -> Warned | None:
     return None
 
 
-def _table(interface: Interface, item: str, place: Place) -> Warned | None:
+def _table(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     interface.routes = item.lower() != "off"
     if item.lower() in ("", "auto", "off"):
         return None
@@ -131,32 +138,32 @@ def _table(interface: Interface, item: str, place: Place) -> Warned | None:
     return Warned(Code.IGNORED, message)
 
 
-def _save_config(interface: Interface, item: str, place: Place) -> Warned | None:
+def _save_config(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
     message = "SaveConfig is ignored: the plugin never writes this file"
     return Warned(Code.IGNORED, message) if values.flag(item) else None
 
 
-def _hook(name: str) -> KeySpec[Interface]:
-    def take(interface: Interface, item: str, place: Place) -> Warned | None:
+def _hook(name: str) -> KeySpec[InterfaceDraft]:
+    def take(interface: InterfaceDraft, item: str, place: Position) -> Warned | None:
         message = f"{name} is ignored: the plugin runs no commands of a file"
         return Warned(Code.COMMAND_IGNORED, message) if item else None
 
     return KeySpec(name, take)
 
 
-def _public_key(peer: Peer, item: str, place: Place) -> Warned | None:
+def _public_key(peer: PeerDraft, item: str, place: Position) -> Warned | None:
     repeated = peer.public_key is not None
     peer.public_key = values.key(item)
     message = "PublicKey is repeated, the last one counts: is a [Peer] missing?"
     return Warned(Code.REPEATED, message) if repeated else None
 
 
-def _preshared_key(peer: Peer, item: str, place: Place) -> Warned | None:
+def _preshared_key(peer: PeerDraft, item: str, place: Position) -> Warned | None:
     peer.preshared_key = values.key(item)
     return None
 
 
-def _endpoint(peer: Peer, item: str, place: Place) -> Warned | None:
+def _endpoint(peer: PeerDraft, item: str, place: Position) -> Warned | None:
     peer.endpoint = endpoint(item)
     host = peer.endpoint.host
     if ":" not in host or item.startswith("["):
@@ -164,12 +171,12 @@ def _endpoint(peer: Peer, item: str, place: Place) -> Warned | None:
     return Warned(Code.READ_AS, f"{shown(item)} is read as [{host}]:{peer.endpoint.port}")
 
 
-def _persistent_keepalive(peer: Peer, item: str, place: Place) -> Warned | None:
+def _persistent_keepalive(peer: PeerDraft, item: str, place: Position) -> Warned | None:
     peer.persistent_keepalive = values.persistent_keepalive(item)
     return None
 
 
-def _allowed_ips(peer: Peer, item: str, place: Place) -> Warned | None:
+def _allowed_ips(peer: PeerDraft, item: str, place: Position) -> Warned | None:
     change = values.allowed_ip(item)
     peer.allowed_ips.append((change, place))
     if change.exact:
@@ -177,19 +184,19 @@ def _allowed_ips(peer: Peer, item: str, place: Place) -> Warned | None:
     return Warned(Code.READ_AS, f"{shown(item)} is read as {change.range}")
 
 
-Section = TypeVar("Section", Interface, Peer)
+Section = TypeVar("Section", InterfaceDraft, PeerDraft)
 
 
 @dataclass(frozen=True, slots=True)
 class KeySpec(Generic[Section]):
     """How a key is read.
 
-    ``split`` gives the items of its value and where they start; ``take`` puts one into the section
-    and returns a warning or None, or raises `BadValueError`.
+    ``split`` yields the items of a value, each after its offset. ``take`` puts one item into the
+    section and returns a warning or None; it raises `BadValueError` for a bad item.
     """
 
     name: str
-    take: Callable[[Section, str, Place], Warned | None]
+    take: Callable[[Section, str, Position], Warned | None]
     split: Callable[[str], Iterator[tuple[int, str]]] = values.whole
 
 
@@ -202,7 +209,7 @@ INTERFACE_KEYS = _by_name(
     KeySpec("ListenPort", _listen_port),
     KeySpec("FwMark", _fwmark),
 )
-"""The keys that wg(8) knows in [Interface]."""
+"""The keys that wg(8) reads in [Interface], by lower-case name."""
 
 PEER_KEYS = _by_name(
     KeySpec("PublicKey", _public_key),
@@ -211,7 +218,7 @@ PEER_KEYS = _by_name(
     KeySpec("PersistentKeepalive", _persistent_keepalive),
     KeySpec("AllowedIPs", _allowed_ips, values.commas),
 )
-"""The keys that wg(8) knows in [Peer]."""
+"""The keys that wg(8) reads in [Peer], by lower-case name."""
 
 QUICK_KEYS = _by_name(
     KeySpec("Address", _address, values.words),
@@ -221,24 +228,26 @@ QUICK_KEYS = _by_name(
     KeySpec("SaveConfig", _save_config),
     *map(_hook, ("PreUp", "PostUp", "PreDown", "PostDown")),
 )
-"""The keys that wg-quick(8) adds to [Interface]; their values may be empty."""
+"""The keys that wg-quick(8) adds to [Interface], likewise; their values may be empty."""
 
 SECTION_OF = {
     **{spec.name: "Interface" for spec in (*INTERFACE_KEYS.values(), *QUICK_KEYS.values())},
     **{spec.name: "Peer" for spec in PEER_KEYS.values()},
 }
-"""The section that each known key belongs in."""
+"""The section of each known key."""
 
 
 def merge(
-    peers: list[Peer], warn: Callable[[Place, Warned], None]
-) -> list[tuple[Peer, Key, tuple[AllowedIP, ...]]]:
-    """Give each peer with the ranges that a new device would have for it after all of ``peers``.
+    peers: list[PeerDraft], warn: Callable[[Position, Warned], None]
+) -> list[tuple[PeerDraft, Key, tuple[AllowedIP, ...]]]:
+    """Return each peer with its public key, and with its ranges on a new device.
 
-    What wg(8) sends for a public key that was there before changes what was there, and a range
-    belongs to the last peer that claims it (set_peer() in the kernel's wireguard/netlink.c).
+    Sections with the same public key are one peer: a later section changes it. A range belongs to
+    the last peer that claims it (set_peer() in the kernel's wireguard/netlink.c). ``warn`` is
+    called for each merged section and each range that moves. A section without a public key is
+    left out.
     """
-    merged: dict[Key, Peer] = {}
+    merged: dict[Key, PeerDraft] = {}
     ranges = _Ranges()
     for peer in peers:
         key = peer.public_key
@@ -261,14 +270,14 @@ def merge(
 
 
 class _Ranges:
-    """Which peer has which range, as in the kernel's allowedips.c."""
+    """The ranges of each peer, as in the kernel's allowedips.c."""
 
     def __init__(self) -> None:
         self._owner: dict[AllowedIP, Key] = {}
         self._of: defaultdict[Key, dict[AllowedIP, None]] = defaultdict(dict)
 
     def add(self, key: Key, item: AllowedIP) -> bool:
-        """Give a range to a peer; tell whether another one loses it."""
+        """Give a range to a peer; return whether another peer loses it."""
         owner = self._owner.setdefault(item, key)
         if owner != key:
             del self._of[owner][item]

@@ -1,16 +1,16 @@
-"""The file that wg-quick(8) takes, as a value.
+"""The parser of wg-quick(8)'s configuration files.
 
-The grammar is that of wg(8) (config.c) with the additions of wg-quick(8) (linux.bash), each with
-its own idea of a line: wg(8) drops white space anywhere and compares names without case; wg-quick
-sees the line as it is and takes its keys out of [Interface] first. Deliberate differences:
+The grammar is that of wg(8) (config.c) with the additions of wg-quick(8) (linux.bash). They read a
+line differently. wg-quick comes first: it takes its own keys out of [Interface], and keeps white
+space. wg(8) then drops all white space, and ignores the case of names. Deliberate differences:
 
-- accepted here alone: a byte order mark, an Address twice, and ``Table = OFF`` in any case;
-- refused here alone: a file without a PrivateKey (or with zeros for one), a ListenPort that isn't
-  a number up to 65535, an Endpoint with an unusable port or an address in an outdated notation,
-  an MTU below 68, and what ip(8) or a resolver would take for Address and DNS only by accident;
-- host names, service names and zones are checked when they are looked up, not here.
+- accepted only here: a byte order mark, a repeated Address, and ``Table = OFF`` in any case;
+- refused only here: a file without a PrivateKey (or with one of zeros), a ListenPort that isn't a
+  number up to 65535, an Endpoint with an unusable port or an IP address in an outdated notation,
+  an MTU below 68, and values of Address and DNS that ip(8) or a resolver accepts by accident;
+- host names, service names and zones are checked at lookup, not here.
 
-Pure: bytes in, values out; no input, no output.
+Pure.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from wgplugin.conf.keys import (
     PEER_KEYS,
     QUICK_KEYS,
     SECTION_OF,
-    Interface,
+    InterfaceDraft,
     KeySpec,
-    Peer,
-    Place,
+    PeerDraft,
+    Position,
     Section,
     Warned,
     merge,
@@ -40,23 +40,23 @@ from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import AllowedIP, Key
 
 MAX_SIZE = 1024 * 1024
-"""The bytes of the largest file that is read."""
+"""The largest size of a file, in bytes."""
 
 MAX_FAULTS = 100
-"""After so many faults the rest of a file isn't read: it is something else."""
+"""After this many faults, reading stops: the file is something else."""
 
 IPV6_MIN_MTU = 1280
 
 
 def parse(data: bytes, path: str) -> InterfaceConfig:
-    """Read a configuration file.
+    """Parse a configuration file.
 
     Args:
         data: the file's content.
-        path: the file's name, as messages should show it.
+        path: the file's name, as messages show it.
 
     Raises:
-        ConfigError: the file can't be used; it holds every fault of it, up to `MAX_FAULTS`.
+        ConfigError: the file can't be used; holds all of its faults, up to `MAX_FAULTS`.
     """
     reader = _Reader()
     fault = _unreadable(data)
@@ -69,7 +69,7 @@ def parse(data: bytes, path: str) -> InterfaceConfig:
 
 
 def _unreadable(data: bytes) -> Fault | None:
-    """Tell why a file is no text that has lines, if so."""
+    """Return the fault of a file that is empty or isn't text in lines, else None."""
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.count(0) * 3 > len(data)
     if utf16:
         message = "this file is in UTF-16 or isn't text"
@@ -88,31 +88,31 @@ class _Line(NamedTuple):
 
     @property
     def code(self) -> str:
-        """What is left of a comment and, as C's strings end there, of a NUL."""
+        """The line up to a comment or to a NUL, where a string of C ends."""
         return self.text.partition("\0")[0].partition("#")[0]
 
-    def place(self, index: int) -> Place:
-        return Place(self.number, index + 1)
+    def place(self, index: int) -> Position:
+        return Position(self.number, index + 1)
 
     def find(self, start: int, offset: int) -> int:
-        """Return where a value's character stands, given its place without white space."""
+        """Return the index of a character, ``offset`` from ``start`` without white space."""
         code = self.code.rstrip(SPACE)
         places = (place for place in range(start, len(code)) if code[place] not in SPACE)
         return next(islice(places, offset, None), len(code))
 
 
 class _Reader:
-    """One pass over the lines of a file, gathering sections, faults and warnings."""
+    """One pass over the lines of a file; gathers sections, faults and warnings."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self.warnings: dict[str, Fault] = {}
-        self.interface = Interface()
-        self.peers: list[Peer] = []
-        self.section: Interface | Peer | None = None
+        self.interface = InterfaceDraft()
+        self.peers: list[PeerDraft] = []
+        self.section: InterfaceDraft | PeerDraft | None = None
         self.quick = False
         self.skipping = False
-        self.told: set[str] = set()
+        self.shown_once: set[str] = set()
         self.repeated = 0
 
     def read(self, text: str) -> None:
@@ -148,7 +148,7 @@ class _Reader:
         self.skipping = False
         self.quick = lower(code) == "[interface]"
         if name == "[peer]":
-            self.section = Peer(place)
+            self.section = PeerDraft(place)
             self.peers.append(self.section)
         elif name == "[interface]":
             self.section = self.interface
@@ -163,9 +163,9 @@ class _Reader:
         name, value = fold(raw_name), remove_space(raw_value)
         if quick:
             self._take(quick, self.interface, raw_value.strip(SPACE), line, value_start)
-        elif value and isinstance(self.section, Interface) and name in INTERFACE_KEYS:
+        elif value and isinstance(self.section, InterfaceDraft) and name in INTERFACE_KEYS:
             self._take(INTERFACE_KEYS[name], self.section, value, line, value_start)
-        elif value and isinstance(self.section, Peer) and name in PEER_KEYS:
+        elif value and isinstance(self.section, PeerDraft) and name in PEER_KEYS:
             self._take(PEER_KEYS[name], self.section, value, line, value_start)
         else:
             self._unknown(line, start)
@@ -200,31 +200,31 @@ class _Reader:
             guess = guess._replace(hint=guess.hint or header)
         self._guess(place, guess)
 
-    def _guess(self, place: Place, guess: hints.Guess) -> None:
-        """Add a fault, but those that are said of many lines only once."""
-        if guess.once in self.told:
+    def _guess(self, place: Position, guess: hints.Guess) -> None:
+        """Add the fault of a guess; of those with the same ``once``, only the first."""
+        if guess.once in self.shown_once:
             self.repeated += 1
             return
         self._fault(place, guess.code, guess.message, guess.hint)
         if guess.once:
-            self.told.add(guess.once)
+            self.shown_once.add(guess.once)
 
     def _tried(self, name: str) -> None:
-        """Note that a key is there, if with a fault: that it is missing would be misleading."""
+        """Note that a key is present, even a bad one: to report it as missing would mislead."""
         if name == "PrivateKey":
             self.interface.key_tried = True
         elif name == "PublicKey" and self.peers:
             self.peers[-1].key_tried = True
 
-    def _fault(self, place: Place, code: Code, message: str, hint: str = "") -> None:
+    def _fault(self, place: Position, code: Code, message: str, hint: str = "") -> None:
         self.faults.append(Fault(*place, code, message, hint))
 
-    def _warn(self, place: Place, warned: Warned) -> None:
-        """Add a warning; the same one isn't said twice."""
+    def _warn(self, place: Position, warned: Warned) -> None:
+        """Add a warning, once for each message."""
         self.warnings.setdefault(warned.message, Fault(*place, *warned))
 
     def finish(self) -> InterfaceConfig | None:
-        """Return what the whole file says, or None if it has faults."""
+        """Return the whole file as a value, or None if it has faults."""
         interface = self.interface
         if not self._is_full():
             self._check_keys()
@@ -261,7 +261,7 @@ class _Reader:
             self._fault(peer.place, Code.MISSING_KEY, "this [Peer] has no PublicKey")
 
 
-def _peer_section(peer: Peer, key: Key, allowed_ips: tuple[AllowedIP, ...]) -> PeerSection:
+def _peer_section(peer: PeerDraft, key: Key, allowed_ips: tuple[AllowedIP, ...]) -> PeerSection:
     preshared_key = peer.preshared_key
     return PeerSection(
         public_key=key,

@@ -1,7 +1,7 @@
-"""The plugin's settings: what there is to set, and how each value is written.
+"""The plugin's settings: their names, and how each value is written.
 
-The same text means the same in wgplugin.yaml, in a network's or container's option, and in the
-environment. Pure: no input, no output.
+A text has the same meaning in wgplugin.yaml, in an option of a network or container, and in the
+environment. Pure.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from wgplugin.codes import Code
 from wgplugin.conf.values import BadValueError, allowed_ip, commas
 from wgplugin.errors import PluginError
 from wgplugin.model.configuration import TunnelSettings
-from wgplugin.model.prefixes import Network
+from wgplugin.model.prefixes import Prefix
 from wgplugin.redact import shown
 
 FILE_NAME = "wgplugin.yaml"
 MAX_FILE_SIZE = 64 * 1024
 
 OPTION_PREFIX = "wireguard-"
-"""What the name of a tunnel's setting begins with where it is an option of Docker's."""
+"""The prefix of a tunnel setting's name where it is a Docker option."""
 
 MAX_RESOLVE_TIMEOUT = 20.0
-"""In seconds; a call of Docker's as a whole is given up after 25."""
+"""In seconds; less than the limit for a whole call of Docker's, 25 s (`Timings.call`)."""
 
 MAX_RE_RESOLVE_AFTER = 86400.0
+"""In seconds: a day."""
 
 ON = ("on", "true", "yes")
 OFF = ("off", "false", "no")
-"""YAML's words for one and the other."""
+"""YAML's words for true and for false."""
 
 Reader = Callable[[str], Any]
 
@@ -44,9 +45,10 @@ _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is set of the plugin; ``resolve_timeout`` and ``re_resolve_after`` are in seconds.
+    """The plugin's settings; ``resolve_timeout`` and ``re_resolve_after`` are in seconds.
 
-    ``configurations`` has the settings of each configuration that has some of its own.
+    ``configurations`` has the complete tunnel settings of each configuration with any of its own;
+    ``defaults`` are those of all others.
     """
 
     log_level: str = "info"
@@ -58,23 +60,23 @@ class Settings:
     )
 
     def override(self, texts: Mapping[str, str]) -> Settings:
-        """Return the settings with some of the plugin's own replaced, by name.
+        """Return a copy with some of the plugin's own settings replaced, by name.
 
         Raises:
-            PluginError: there is no such setting, or it has other values; names the variable of
-                the environment.
+            PluginError: a setting is unknown, or its value is wrong; the message names the
+                environment variable.
         """
         return replace(self, **_values(texts, PLUGIN, _variable))
 
     def tunnel(self, configuration: str) -> TunnelSettings:
-        """Return what is set of a configuration's tunnel."""
+        """Return the tunnel settings of a configuration."""
         return self.configurations.get(configuration, self.defaults)
 
 
 def override(tunnel: TunnelSettings, *layers: Mapping[str, str]) -> TunnelSettings:
-    """Return a tunnel's settings with some replaced, by name without `OPTION_PREFIX`.
+    """Return a copy of ``tunnel`` with some settings replaced.
 
-    A later layer wins over an earlier one.
+    A layer has texts by name without `OPTION_PREFIX`; a later layer wins over an earlier one.
 
     Raises:
         PluginError: a setting is unknown, or its value is wrong; the message names the option.
@@ -86,7 +88,7 @@ def override(tunnel: TunnelSettings, *layers: Mapping[str, str]) -> TunnelSettin
 
 
 def closest(name: str, known: Collection[str]) -> str:
-    """Return a hint on what an unknown name was meant to be, or what there is."""
+    """Return a hint for an unknown name: the closest known one, or else all of them."""
     name = name.lower().removeprefix(OPTION_PREFIX)
     found = difflib.get_close_matches(name, known, n=1) if len(name) < 32 else ()
     return f"did you mean {found[0]}?" if found else f"there are: {', '.join(known)}"
@@ -146,12 +148,12 @@ def _seconds(most: float) -> Reader:
     return read
 
 
-def _prefixes(text: str) -> tuple[Network, ...]:
+def _prefixes(text: str) -> tuple[Prefix, ...]:
     items = [(offset, item) for offset, item in commas(text) if text.strip()]
     return tuple(dict.fromkeys(_prefix(item, offset) for offset, item in items))
 
 
-def _prefix(item: str, offset: int) -> Network:
+def _prefix(item: str, offset: int) -> Prefix:
     text = item.strip()
     offset += item.index(text)
     try:
@@ -179,4 +181,4 @@ TUNNEL: Mapping[str, Reader] = {
     "bypass": _prefixes,
     "default": _choice("tunnel", "gateway"),
 }
-"""How each setting's text is read; a reader raises `BadValueError`."""
+"""The reader of each setting's text, as in `PLUGIN`; it raises `BadValueError`."""

@@ -1,7 +1,4 @@
-"""wgplugin.yaml, the plugin's settings and those of each configuration, as a value.
-
-Pure: bytes in, values out; no input, no output.
-"""
+"""The parser of wgplugin.yaml: settings of the plugin and of each configuration. Pure."""
 
 from __future__ import annotations
 
@@ -31,15 +28,15 @@ _TABLE = "write NAME: VALUE, each in its line"
 
 
 def parse(data: bytes, path: str, base: Settings = _BUILT_IN) -> Settings:
-    """Read a file of settings.
+    """Parse a file of settings.
 
     Args:
         data: the file's content.
-        path: the file's name, as messages should show it.
-        base: the settings where the file says nothing.
+        path: the file's name, as messages show it.
+        base: the settings that the file overrides.
 
     Raises:
-        ConfigError: the file can't be used; it holds every fault of it, up to `MAX_FAULTS`.
+        ConfigError: the file can't be used; holds all of its faults, up to `MAX_FAULTS`.
     """
     reader = _Reader()
     try:
@@ -52,13 +49,13 @@ def parse(data: bytes, path: str, base: Settings = _BUILT_IN) -> Settings:
 
 
 class _Reader:
-    """One pass over the tree, gathering faults."""
+    """One pass over the tree; gathers faults."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
 
     def settings(self, root: Node, base: Settings) -> Settings:
-        """Return what the whole file says; it counts only if there are no faults."""
+        """Return the settings of the whole file; valid only if ``faults`` stays empty."""
         top = self._table(root, "this file", _top_name)
         defaults = self._tunnel(top.get(DEFAULTS), DEFAULTS, base.defaults)
         nodes = self._table(top.get(CONFIGURATIONS), CONFIGURATIONS, _configuration_name)
@@ -74,7 +71,7 @@ class _Reader:
         return replace(base, **self._values(self._table(node, title, _tunnel_name), TUNNEL))
 
     def _table(self, node: Node | None, title: str, read_name: Reader) -> dict[str, Node]:
-        """Return a table's values by their names; one without lines of its own is empty."""
+        """Return a table's values by name; a missing value counts as an empty table."""
         if node is None or (isinstance(node, Word) and node.text in _NOTHING):
             return {}
         if not isinstance(node, Table):
@@ -98,7 +95,7 @@ class _Reader:
         return table
 
     def _values(self, table: Mapping[str, Node], readers: Mapping[str, Reader]) -> dict[str, Any]:
-        """Return the values of those names in the table that have readers, as fields."""
+        """Return the parsed values of the names that have a reader, by field name."""
         values: dict[str, Any] = {}
         for name, read in readers.items():
             field = name.replace("-", "_")
@@ -112,7 +109,7 @@ class _Reader:
         return values
 
     def _words(self, name: str, node: Node | None) -> tuple[Word, ...]:
-        """Return the words of a value: one, or for some names those of a list."""
+        """Return the words of a value: one, or several if the setting may be a list (`_LISTS`)."""
         if node is None:
             return ()
         if isinstance(node, Word):

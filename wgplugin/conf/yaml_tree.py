@@ -1,8 +1,8 @@
-"""A YAML text as a tree that knows where each of its words stands.
+"""A YAML text as a tree; each node has its place in the text.
 
-Of YAML there is what settings need: tables, lists and words, in one document. There are no aliases,
-which can stand for any amount of text, and no tags; what a word means is for others to say. Pure:
-bytes in, values out; no input, no output.
+Only a part of YAML is accepted, enough for settings: tables, lists and words, in one document.
+Aliases are refused, as a short text of them can expand without limit; so are tags. The caller
+interprets the words. Pure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from wgplugin.codes import Code
-from wgplugin.conf.keys import Place
+from wgplugin.conf.keys import Position
 from wgplugin.errors import Fault
 from wgplugin.redact import shown
 
@@ -30,25 +30,25 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A text, empty where nothing is; whether it was in quotes doesn't matter."""
+    """A single value as text, without quotes; empty where the value is missing."""
 
-    place: Place
+    place: Position
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class List:
-    """A list."""
+    """A list of values."""
 
-    place: Place
+    place: Position
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: names, which may be repeated or no words at all, and values."""
+    """A table of names and values; a name may be repeated, and may be any node."""
 
-    place: Place
+    place: Position
     pairs: tuple[tuple[Node, Node], ...]
 
 
@@ -56,18 +56,18 @@ Node = Word | List | Table
 
 
 class YAMLFaultError(Exception):
-    """Raised for a text that is no YAML, or has what isn't used here."""
+    """Raised for a text that isn't YAML, or has a part of YAML that isn't accepted here."""
 
-    def __init__(self, code: Code, place: Place, message: str, hint: str = "") -> None:
+    def __init__(self, code: Code, place: Position, message: str, hint: str = "") -> None:
         self.fault = Fault(*place, code, message, hint)
         super().__init__(message)
 
 
 def parse(data: bytes) -> Node:
-    """Read a text; an empty one, or one of comments, is an empty word.
+    """Parse a text; an empty one, or one of comments only, gives an empty word.
 
     Raises:
-        YAMLFaultError: it can't be read; no message repeats what may be a key.
+        YAMLFaultError: the text can't be read; the message repeats nothing that may be a key.
     """
     text = _decoded(data)
     parser = yaml.SafeLoader(text)
@@ -75,12 +75,12 @@ def parse(data: bytes) -> Node:
         return _document(iter(parser.get_event, None))
     except yaml.MarkedYAMLError as error:
         problem = str(error.problem)
-        said = f": {problem}" if shown(problem) != "this" else ""
+        detail = f": {problem}" if shown(problem) != "this" else ""
         place = _place(error.problem_mark or error.context_mark)
         hint = _HINTS.get(problem, "")
-        raise YAMLFaultError(Code.NOT_YAML, place, f"this isn't YAML{said}", hint) from None
+        raise YAMLFaultError(Code.NOT_YAML, place, f"this isn't YAML{detail}", hint) from None
     except (ValueError, OverflowError):
-        # PyYAML computes with the numbers in escapes and directives, however large.
+        # PyYAML converts the numbers in escapes and directives, however large they are.
         place = _place(parser.get_mark())
         raise YAMLFaultError(Code.NOT_YAML, place, "this isn't YAML") from None
 
@@ -102,7 +102,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _document(events: Iterator[Any]) -> Node:
-    """Return the tree of the only document that the events are of."""
+    """Return the tree of the only document in the events."""
     next(events)
     start = next(events)
     if isinstance(start, yaml.StreamEndEvent):
@@ -141,10 +141,10 @@ def _inner(events: Iterator[Any], depth: int) -> Iterator[Node]:
         yield _node(events, event, depth)
 
 
-def _place(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1)
+def _place(mark: Any) -> Position:
+    return Position(mark.line + 1, mark.column + 1)
 
 
-def _end(text: str) -> Place:
-    """Return the place that follows a text."""
-    return Place(text.count("\n") + 1, len(text) - text.rfind("\n"))
+def _end(text: str) -> Position:
+    """Return the place right after a text."""
+    return Position(text.count("\n") + 1, len(text) - text.rfind("\n"))

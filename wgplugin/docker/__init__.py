@@ -1,1 +1,1 @@
-"""Docker's side: its network driver protocol over HTTP, decoded and encoded."""
+"""The Docker side: Docker's network driver protocol over HTTP, decoded and encoded."""

@@ -1,4 +1,4 @@
-"""Values as Docker's protocol writes them. Pure."""
+"""Values in the form of Docker's protocol. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from wgplugin.docker.protocol import (
     JoinResponse,
     StaticRoute,
 )
-from wgplugin.model.docker_routes import Route
-from wgplugin.model.prefixes import Interface
+from wgplugin.model.docker_routes import DockerRoute
+from wgplugin.model.prefixes import InterfaceAddress
 from wgplugin.networks.kinds import Joined
 
 
-def endpoint_interface(addresses: Iterable[Interface]) -> EndpointInterface:
-    """Return the first address of each family."""
+def endpoint_interface(addresses: Iterable[InterfaceAddress]) -> EndpointInterface:
+    """Return the first address of each family, as Docker's protocol has room for one."""
     by_version: dict[int, str] = {}
     for address in addresses:
         by_version.setdefault(address.version, str(address))
@@ -26,7 +26,7 @@ def endpoint_interface(addresses: Iterable[Interface]) -> EndpointInterface:
 
 
 def join_response(joined: Joined) -> JoinResponse:
-    """Return the answer to Join."""
+    """Return the response to Join."""
     gateways = {gateway.version: str(gateway) for gateway in joined.gateways}
     return JoinResponse(
         interface_name=InterfaceName(src_name=joined.device, dst_prefix=joined.prefix),
@@ -36,8 +36,8 @@ def join_response(joined: Joined) -> JoinResponse:
     )
 
 
-def static_route(route: Route) -> StaticRoute:
-    """Return a route as Docker is to set it."""
+def static_route(route: DockerRoute) -> StaticRoute:
+    """Return a route for Docker to set."""
     if route.next_hop is None:
         return StaticRoute(destination=str(route.destination), route_type=ROUTE_CONNECTED)
     return StaticRoute(

@@ -1,4 +1,4 @@
-"""Docker's network driver: each call is decoded, asked of the network's kind, and answered."""
+"""Docker's network driver: passes each call to the network kind, and returns its response."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from wgplugin.networks.kinds import Kind
 class Driver:
     """One method for each call of the protocol.
 
-    Docker may make any call twice, late or never. Every method may raise PluginError, which the
-    user reads.
+    Docker may make any call twice, late or never. Every method may raise PluginError, whose message
+    the user reads.
     """
 
     def __init__(self, kind: Kind) -> None:
-        """Serve networks of a kind."""
+        """Serve networks of this kind."""
         self._kind = kind
 
     async def activate(self, request: protocol.Empty) -> protocol.ActivateResponse:
-        """Return what the plugin implements."""
+        """Return the plugin interfaces that are implemented."""
         return protocol.ActivateResponse()
 
     async def get_capabilities(self, request: protocol.Empty) -> protocol.CapabilitiesResponse:
-        """Return what the networks of this driver can do."""
+        """Return the capabilities of this driver's networks."""
         return protocol.CapabilitiesResponse()
 
     async def gw_alloc_check(
         self, request: protocol.GwAllocCheckRequest
     ) -> protocol.GwAllocCheckResponse:
-        """Answer that no network of this driver needs a gateway address."""
+        """Return that no network of this driver needs a gateway address."""
         return protocol.GwAllocCheckResponse()
 
     async def create_network(self, request: protocol.CreateNetworkRequest) -> protocol.Empty:
@@ -46,12 +46,12 @@ class Driver:
     async def create_endpoint(
         self, request: protocol.CreateEndpointRequest
     ) -> protocol.CreateEndpointResponse:
-        """Attach a container; the answer has the addresses that Docker hasn't assigned."""
+        """Attach a container; return the addresses that Docker hasn't assigned."""
         addresses = await self._kind.attach(new_endpoint(request))
         return protocol.CreateEndpointResponse(interface=endpoint_interface(addresses))
 
     async def join(self, request: protocol.JoinRequest) -> protocol.JoinResponse:
-        """Hand over the device of an endpoint."""
+        """Return an endpoint's device, for Docker to move into the container."""
         return join_response(await self._kind.join(request.endpoint_id, request.sandbox_key))
 
     async def leave(self, request: protocol.EndpointRequest) -> protocol.Empty:
@@ -67,9 +67,10 @@ class Driver:
     async def endpoint_oper_info(
         self, request: protocol.EndpointRequest
     ) -> protocol.EndpointOperInfoResponse:
-        """Answer with no facts, once the container's network is ready.
+        """Wait until the container's network is ready, then return no facts.
 
-        Docker 28 asks between moving the device and the container's first instruction.
+        Docker 28 makes this call after it has moved the device, and before the container's first
+        instruction.
         """
         await self._kind.settled(request.endpoint_id)
         return protocol.EndpointOperInfoResponse(value={})
@@ -77,9 +78,9 @@ class Driver:
     async def allocate_network(
         self, request: protocol.AllocateNetworkRequest
     ) -> protocol.AllocateNetworkResponse:
-        """Hand on no options to swarm's nodes: the networks belong to one host."""
+        """Return no options for swarm's nodes: the networks belong to one host."""
         return protocol.AllocateNetworkResponse(options={})
 
     async def acknowledge(self, request: protocol.Message) -> protocol.Empty:
-        """Answer a notice that asks for nothing here."""
+        """Acknowledge a notice that needs no action."""
         return protocol.Empty()

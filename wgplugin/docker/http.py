@@ -1,4 +1,4 @@
-"""The plugin as an ASGI application: Docker's calls over HTTP, each to a method of the driver."""
+"""The plugin as an ASGI application: each of Docker's HTTP calls runs a method of the driver."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_BODY = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the protocol: its request, and what serves it. Empty requests have no body."""
+    """A call of the protocol: its type of request, and its handler. `Empty` means no body."""
 
     request: type[Any]
     serve: Callable[[Any], Awaitable[protocol.Message]]
@@ -71,7 +71,7 @@ def create_app(
 ) -> Starlette:
     """Return the application: Docker's calls go to ``driver``, status and metrics to ``report``.
 
-    Whatever goes wrong in a call is answered as ``{"Err": …}``.
+    Every error in a call is returned to Docker as ``{"Err": …}``.
     """
     deadline = (timings or Timings()).call
 
@@ -79,7 +79,7 @@ def create_app(
         return Response(status.encode(await report()), media_type="application/json")
 
     async def measure(request: Request) -> Response:
-        # Few ask, so its library isn't loaded before one does.
+        # Few users collect metrics, so their library is loaded on first need.
         from wgplugin.networks import metrics
 
         return Response(metrics.encode(await report()), media_type=metrics.CONTENT_TYPE)

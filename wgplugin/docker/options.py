@@ -1,4 +1,4 @@
-"""The options a user gives with ``docker network create --opt`` and ``--driver-opt``. Pure."""
+"""The user's options: ``docker network create --opt`` and ``--driver-opt``. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from wgplugin.conf.values import BadValueError, interface_address
 from wgplugin.docker.protocol import GENERIC_OPTIONS
 from wgplugin.errors import PluginError
 from wgplugin.model.addresses import ADDRESS_OPTION
-from wgplugin.model.prefixes import Interface
+from wgplugin.model.prefixes import InterfaceAddress
 
 CONFIGURATION = "wireguard-config"
-# How the tunnel is made: for a network, or for one container.
+# A network may have these, and so may one container.
 TUNNEL_OPTIONS = tuple(OPTION_PREFIX + name for name in TUNNEL)
 NETWORK_OPTIONS = (CONFIGURATION, *TUNNEL_OPTIONS)
 ENDPOINT_OPTIONS = (ADDRESS_OPTION, *TUNNEL_OPTIONS)
@@ -23,10 +23,10 @@ ENDPOINT_OPTIONS = (ADDRESS_OPTION, *TUNNEL_OPTIONS)
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """What a network was made with.
+    """The options of a network.
 
-    ``configuration`` names a file, without its ``.conf``; ``tunnel`` has the texts of the tunnel's
-    options, by name without ``wireguard-``.
+    ``configuration``: the name of a file, without ``.conf``. ``tunnel``: the texts of the tunnel's
+    options, not yet checked, by name without ``wireguard-``.
     """
 
     configuration: str
@@ -35,9 +35,9 @@ class NetworkOptions:
 
 @dataclass(frozen=True, slots=True)
 class EndpointOptions:
-    """What a container was attached with; ``addresses`` take the place of the file's."""
+    """The options of a container; ``addresses`` replace the file's, ``tunnel`` as for a network."""
 
-    addresses: tuple[Interface, ...]
+    addresses: tuple[InterfaceAddress, ...]
     tunnel: dict[str, str]
 
 
@@ -45,7 +45,7 @@ def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
     """Read the options of a CreateNetwork request.
 
     Raises:
-        PluginError: an option is unknown or missing, or has a value that can't be.
+        PluginError: an option is unknown, or ``wireguard-config`` is missing or invalid.
     """
     given = (options or {}).get(GENERIC_OPTIONS) or {}
     if not isinstance(given, Mapping):
@@ -71,17 +71,17 @@ def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
 
 
 def endpoint_options(options: Mapping[str, Any] | None) -> EndpointOptions:
-    """Read the options of a CreateEndpoint request, among which Docker puts its own.
+    """Read the options of a CreateEndpoint request, without those that Docker adds.
 
     Raises:
-        PluginError: a ``--driver-opt`` is unknown, or has a value that can't be.
+        PluginError: a ``--driver-opt`` is unknown, or ``wireguard-address`` is invalid.
     """
     given = {k: v for k, v in (options or {}).items() if not k.startswith("com.docker.")}
     _refuse_unknown(given, ENDPOINT_OPTIONS)
     return EndpointOptions(addresses=_addresses(given.get(ADDRESS_OPTION)), tunnel=_tunnel(given))
 
 
-def _addresses(value: object) -> tuple[Interface, ...]:
+def _addresses(value: object) -> tuple[InterfaceAddress, ...]:
     if value is None:
         return ()
     try:

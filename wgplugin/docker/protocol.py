@@ -1,8 +1,8 @@
 """The messages of Docker's remote network driver protocol; the only place with its JSON names.
 
 Source: moby, libnetwork/drivers/remote/api/api.go and libnetwork/driverapi/driverapi.go
-(``daemon/libnetwork`` since 29). A nil map or slice of Go's arrives as ``null``; fields that a
-newer engine adds are ignored. Addresses are strings in CIDR form, or empty.
+(``daemon/libnetwork`` since 29). A nil map or slice in Go arrives as ``null``; unknown fields, from
+a newer engine, are ignored. IP addresses are strings in CIDR form, or empty.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ def _docker_name(field: str) -> str:
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename=_docker_name):
-    """Base of all messages: frozen, and named as Docker names them on the wire."""
+    """Base of all messages: frozen; in JSON, the fields have Docker's names."""
 
 
 class Empty(Message, frozen=True):
-    """The answer that says no more than "done"; Docker insists on a JSON body."""
+    """No fields: a request without a body, or the response "done", which must be a JSON object."""
 
 
 class ActivateResponse(Message, frozen=True):
-    """What the plugin implements; asked of unmanaged (v1) plugins only."""
+    """The plugin interfaces that are implemented; Docker asks only unmanaged (v1) plugins."""
 
     implements: tuple[str, ...] = ("NetworkDriver",)
 
 
 class CapabilitiesResponse(Message, frozen=True):
-    """Networks of this driver belong to one host; GwAllocCheck is understood (28.0 and newer)."""
+    """Networks of this driver belong to one host; GwAllocCheck (Docker 28.0) is supported."""
 
     scope: Literal["local", "global"] = "local"
     connectivity_scope: Literal["local", "global"] = "local"
@@ -59,14 +59,14 @@ class GwAllocCheckRequest(Message, frozen=True):
 
 
 class GwAllocCheckResponse(Message, frozen=True):
-    """A WireGuard network has no gateway, so IPAM need not reserve an address for one."""
+    """No gateway address is needed for either family: a WireGuard network has no gateway."""
 
     skip_ipv4: bool = True
     skip_ipv6: bool = True
 
 
 class IPAMData(Message, frozen=True):
-    """A pool that Docker's IPAM gave the network; ``pool`` is in CIDR form."""
+    """A subnet that Docker's IPAM gave the network; ``pool`` is in CIDR form."""
 
     address_space: str = ""
     pool: str = ""
@@ -74,7 +74,7 @@ class IPAMData(Message, frozen=True):
 
 
 class CreateNetworkRequest(Message, frozen=True):
-    """``docker network create``; the user's ``--opt`` values are under ``GENERIC_OPTIONS``."""
+    """``docker network create``; the user's ``--opt`` values are under `GENERIC_OPTIONS`."""
 
     network_id: Id
     options: Options = None
@@ -83,26 +83,26 @@ class CreateNetworkRequest(Message, frozen=True):
 
 
 class AllocateNetworkRequest(Message, frozen=True):
-    """Sent to global-scope drivers on a swarm manager."""
+    """Docker sends this to drivers of global scope, on a swarm manager."""
 
     network_id: Id
     options: Options = None
 
 
 class AllocateNetworkResponse(Message, frozen=True):
-    """Options that the manager hands on to the nodes."""
+    """Options that the swarm manager passes to the nodes."""
 
     options: dict[str, str]
 
 
 class NetworkRequest(Message, frozen=True):
-    """DeleteNetwork and FreeNetwork."""
+    """The request of DeleteNetwork and FreeNetwork."""
 
     network_id: Id
 
 
 class EndpointInterface(Message, frozen=True):
-    """A container's addresses on the network, in CIDR form; empty where there is none."""
+    """A container's IP addresses in CIDR form, and its MAC address; empty for none."""
 
     address: str = ""
     address_ipv6: str = ""
@@ -110,7 +110,7 @@ class EndpointInterface(Message, frozen=True):
 
 
 class CreateEndpointRequest(Message, frozen=True):
-    """A container is about to start; the only call that carries the endpoint's driver options."""
+    """A container is about to start; only this call has the endpoint's driver options."""
 
     network_id: Id
     endpoint_id: Id
@@ -119,13 +119,13 @@ class CreateEndpointRequest(Message, frozen=True):
 
 
 class CreateEndpointResponse(Message, frozen=True, omit_defaults=True):
-    """Addresses that Docker hadn't chosen; answering one that it had is an error to it."""
+    """The addresses that Docker hasn't assigned; repeating an assigned one is an error there."""
 
     interface: EndpointInterface
 
 
 class EndpointRequest(Message, frozen=True):
-    """Leave, DeleteEndpoint, EndpointOperInfo, Program- and RevokeExternalConnectivity."""
+    """Used by Leave, DeleteEndpoint, EndpointOperInfo, Program- and RevokeExternalConnectivity."""
 
     network_id: Id
     endpoint_id: Id
@@ -138,7 +138,7 @@ class EndpointOperInfoResponse(Message, frozen=True):
 
 
 class JoinRequest(Message, frozen=True):
-    """The endpoint is to be put into a sandbox: a container's network namespace."""
+    """The endpoint joins a sandbox, which is a container's network namespace."""
 
     network_id: Id
     endpoint_id: Id
@@ -147,7 +147,7 @@ class JoinRequest(Message, frozen=True):
 
 
 class InterfaceName(Message, frozen=True):
-    """The device to move, and the prefix of its new name: Docker appends a number."""
+    """The device to move, and the prefix of its new name; Docker appends a number."""
 
     src_name: str
     dst_prefix: str
@@ -162,9 +162,9 @@ class StaticRoute(Message, frozen=True):
 
 
 class JoinResponse(Message, frozen=True):
-    """What Docker moves into the container and sets there.
+    """The device that Docker moves into the container, and the gateways and routes it sets there.
 
-    ``disable_gateway_service`` is always true: without it Docker would add an interface on
+    ``disable_gateway_service`` is always true. Otherwise Docker would add an interface on
     docker_gwbridge, a way around the tunnel (moby, libnetwork/default_gateway.go).
     """
 
@@ -176,14 +176,14 @@ class JoinResponse(Message, frozen=True):
 
 
 class DiscoveryRequest(Message, frozen=True):
-    """A swarm node came or went."""
+    """A swarm node has joined or left."""
 
     discovery_type: int = 0
     discovery_data: Any = None
 
 
 class ErrorResponse(Message, frozen=True):
-    """The answer to a call that failed; ``err`` is what the user reads."""
+    """The response to a call that failed; the user reads ``err``."""
 
     err: str
 
@@ -194,10 +194,11 @@ M = TypeVar("M", bound=Message)
 def decode(body: bytes, message: type[M]) -> M:
     """Read a request's body.
 
+    Docker repeats an interrupted call with an empty body (moby, pkg/plugins/client.go), so an empty
+    body is an error, even if all fields have defaults.
+
     Raises:
-        RequestError: the body is empty, isn't JSON, or lacks a field. Docker repeats a call that
-            broke off with an empty body (moby, pkg/plugins/client.go), so empty is never "all
-            defaults".
+        RequestError: the body is empty, isn't JSON, or lacks a field.
     """
     if not body:
         raise RequestError(Code.BAD_REQUEST, "the request has no body")
@@ -208,5 +209,5 @@ def decode(body: bytes, message: type[M]) -> M:
 
 
 def encode(message: Message) -> bytes:
-    """Write a response's body."""
+    """Return a response's body: JSON."""
     return msgspec.json.encode(message)

@@ -1,4 +1,4 @@
-"""Docker's requests as values, read once. Pure."""
+"""Docker's requests as values. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wgplugin.errors import RequestError
 from wgplugin.networks.kinds import NewEndpoint, NewNetwork
 
 DNS_SERVERS = "com.docker.network.endpoint.dnsservers"
-"""Where Docker 25 and newer puts the servers of ``--dns``, of Compose and of daemon.json.
+"""The option in which Docker 25 and newer sends the servers of --dns, Compose and daemon.json.
 
 Source: moby, daemon/container_operations.go.
 """
@@ -26,10 +26,10 @@ NULL_IPAM = "null"
 
 
 def new_network(request: CreateNetworkRequest) -> NewNetwork:
-    """Return the network to create.
+    """Return the network that a request asks to create.
 
     Raises:
-        PluginError: an option or a subnet can't be read.
+        PluginError: an option or a subnet is invalid.
     """
     options = network_options(request.options)
     pools = (*(request.ipv4_data or ()), *(request.ipv6_data or ()))
@@ -41,10 +41,10 @@ def new_network(request: CreateNetworkRequest) -> NewNetwork:
 
 
 def new_endpoint(request: CreateEndpointRequest) -> NewEndpoint:
-    """Return the container to attach.
+    """Return the container that a request asks to attach.
 
     Raises:
-        PluginError: an option or an address can't be read.
+        PluginError: an option or an address is invalid.
     """
     options = endpoint_options(request.options)
     interface = request.interface or EndpointInterface()

@@ -1,1 +1,1 @@
-"""The kernel's side: rtnetlink, WireGuard's netlink, nftables, namespaces, capabilities."""
+"""Access to the kernel: rtnetlink, WireGuard's netlink, nftables, namespaces, capabilities."""

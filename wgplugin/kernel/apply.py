@@ -1,7 +1,7 @@
-"""What is done to a tunnel by a thread that is in its container's network namespace.
+"""Work on a tunnel by a thread inside its container's network namespace.
 
-Every function raises GoneError if the device isn't there, and pyroute2's NetlinkError or OSError if
-the kernel refuses.
+Functions that need the tunnel's device raise GoneError if it isn't there. Every function raises
+pyroute2's NetlinkError or OSError if the kernel refuses.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ from wgplugin.model import namespace
 from wgplugin.model.backends import Observed
 from wgplugin.model.device import DeviceConfig, Key, diff, short
 from wgplugin.model.namespace import Changes, Plan, Route
-from wgplugin.model.prefixes import Network
+from wgplugin.model.prefixes import Prefix
 
 ROUNDS = 3
-"""How often something is set again that doesn't stay as it is set."""
+"""The number of attempts to set something that a program in the container undoes."""
 
 TIMEOUT = 10.0
+"""Seconds to wait for an answer of nftables."""
 
 
 class GoneError(Exception):
-    """Raised when a namespace has no such device."""
+    """Raised when the namespace doesn't have the tunnel's device."""
 
 
 def block_exits(wanted: Plan) -> bool:
-    """Close all ways out but the tunnel, whose device isn't there yet."""
+    """Block every way out but the tunnel (kill switch), before its device arrives; return True."""
     with Links() as links:
         found = set(links.items(wanted.table))
         links.change(Changes(tuple(namespace.blocked_exits(wanted) - found), ()))
     return True
 
 
-def is_moved(device: str, expected: Collection[Network]) -> bool:
-    """Tell whether Docker is done with the device: it sets routes last."""
+def is_moved(device: str, expected: Collection[Prefix]) -> bool:
+    """Return whether Docker is done with the device: it sets the ``expected`` routes last."""
     with Links() as links:
         link = links.find(device)
         if link is None or not link.up or link.ifname == device:
@@ -54,7 +55,7 @@ def is_moved(device: str, expected: Collection[Network]) -> bool:
 
 
 def observe(device: str) -> Observed:
-    """Return a tunnel as it is."""
+    """Return a tunnel's present state, and loosen rp_filter again; see Links.loosen()."""
     with Links() as links, WireGuardSocket() as wireguard:
         link = _expect(links, device)
         links.loosen()
@@ -62,14 +63,21 @@ def observe(device: str) -> Observed:
 
 
 def configure(device: str, change: DeviceConfig) -> bool:
-    """Change a device."""
+    """Change the device's WireGuard configuration; return True."""
     with Links() as links, WireGuardSocket() as wireguard:
         wireguard.set(_expect(links, device).ifname, change)
     return True
 
 
 def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> list[str]:
-    """Make a tunnel what it shall be; return what was changed."""
+    """Bring a tunnel in line with its plan; return the changes, worded for a log.
+
+    ``config`` is the device's whole configuration, or None to leave it. ``moved`` are the peers
+    whose endpoint was edited; see model.device.diff().
+
+    Raises:
+        BackendError: something doesn't stay as it is set.
+    """
     done: list[str] = []
     with Links() as links, WireGuardSocket() as wireguard:
         link = _expect(links, wanted.device)
@@ -81,7 +89,7 @@ def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> 
         if wanted.mtu and wanted.mtu != link.mtu:
             links.set_mtu(link, wanted.mtu)
             done.append(f"MTU {wanted.mtu}")
-        # Docker has disabled IPv6 on a device that came without an address of it.
+        # Docker disables IPv6 on a device that arrives without an IPv6 address.
         late = (each for each in wanted.addresses if each.version not in link.families)
         done += [f"{each} only from the container's next start on" for each in late]
         for _ in range(ROUNDS):
@@ -97,11 +105,15 @@ def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> 
 
 
 def apply_firewall(wanted: Plan) -> None:
-    """Put a tunnel's nftables into place."""
+    """Create or replace a tunnel's nftables table.
+
+    Raises:
+        BackendError: the kernel lacks a part of nftables.
+    """
     with Links() as links:
         link = _expect(links, wanted.device)
         links.loosen()
-        # A query to Docker's resolver comes from 127.0.0.1, and so isn't sent elsewhere without.
+        # Only with route_localnet can a query from 127.0.0.1 be redirected out of the container.
         links.set_ipv4(link.index, ROUTE_LOCALNET, int(wanted.dns is not None))
     try:
         _send(nftables.replace_table(wanted.device, firewall.chains(wanted)))
@@ -111,7 +123,7 @@ def apply_firewall(wanted: Plan) -> None:
 
 
 def clear(device: str) -> None:
-    """Take away all that a tunnel has, but for the device."""
+    """Remove everything of a tunnel from the namespace, except its device."""
     with contextlib.suppress(OSError):
         _send(nftables.delete_table(device))
     own = namespace.table(device)
@@ -138,12 +150,12 @@ def _describe(change: DeviceConfig) -> Iterator[str]:
 
 
 def _send(messages: list[bytes]) -> None:
-    """Have a batch of nftables messages carried out; OSError if the kernel refuses one."""
+    """Send a batch of nftables messages; raise OSError if the kernel refuses one."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         connection.settimeout(TIMEOUT)
         connection.send(b"".join(messages))
-        # The first and the last of a batch aren't acknowledged.
+        # The kernel acknowledges all messages of a batch except the first and the last.
         for _ in messages[1:-1]:
             code = -struct.unpack_from("=i", connection.recv(65536), 16)[0]
             if code:

@@ -1,4 +1,4 @@
-"""Netlink's attributes as bytes: a length, a kind and a value, padded to four bytes. Pure."""
+"""Netlink attributes as bytes: a length, a kind and a value, padded to four bytes. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pack(kind: int, value: bytes) -> bytes:
 
 
 def unpack(data: bytes) -> Iterator[Attribute]:
-    """Yield attributes that follow each other, their kinds without the flags."""
+    """Yield the attributes in ``data``, in order, with their kinds less the flags."""
     start = 0
     while start + 4 <= len(data):
         length, kind = struct.unpack_from("=HH", data, start)

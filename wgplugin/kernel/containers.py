@@ -1,6 +1,6 @@
-"""Entering containers' network namespaces, which is all that CAP_SYS_ADMIN is used for.
+"""Work inside containers' network namespaces, the only use of CAP_SYS_ADMIN.
 
-A thread enters a namespace by setns(2) and never comes back: one does one job and ends.
+A thread enters a namespace by setns(2) and never comes back. So each thread does one job and ends.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from wgplugin.kernel.setns import enter
 from wgplugin.model.backends import Observed
 from wgplugin.model.device import DeviceConfig, Key
 from wgplugin.model.namespace import Plan
-from wgplugin.model.prefixes import Network
+from wgplugin.model.prefixes import Prefix
 from wgplugin.threads import to_the_end
 
 T = TypeVar("T")
 
 KEY = re.compile(r"/(?:var/)?run/docker/netns/([0-9a-f]{1,64})")
-"""What Docker calls a namespace: the path of its file on the host, where /var/run leads to /run."""
+"""Docker's key for a namespace: the path of its file on the host. /var/run is a link to /run."""
 
 JOBS = 16
-"""How many threads there are at most."""
+"""The largest number of threads at a time."""
 
 _GONE = (errno.ENOENT, errno.EINVAL)
 
 
 class KernelContainers:
-    """The ContainerKernel of this host's kernel; for the methods see there."""
+    """The ContainerKernel for this host; see `ContainerKernel` for the methods."""
 
     def __init__(self, folder: Path) -> None:
-        """Look for the namespaces' files in ``folder``: where the host's /run/docker/netns is."""
+        """Use the namespaces' files in ``folder``, where the host's /run/docker/netns is mounted."""
         self._folder = folder
         self._jobs = asyncio.Semaphore(JOBS)
 
@@ -56,7 +56,7 @@ class KernelContainers:
         """See `ContainerKernel`."""
         return await self._inside(key, apply.block_exits, plan) or False
 
-    async def is_moved(self, key: str, device: str, expected: Collection[Network]) -> bool:
+    async def is_moved(self, key: str, device: str, expected: Collection[Prefix]) -> bool:
         """See `ContainerKernel`."""
         return await self._inside(key, apply.is_moved, device, expected) or False
 
@@ -87,6 +87,7 @@ class KernelContainers:
         await self._inside(key, apply.clear, device)
 
     async def _inside(self, key: str, work: Callable[..., T], *args: Any) -> T | None:
+        """Run ``work`` in a namespace; return its result, or None if namespace or device is gone."""
         match = KEY.fullmatch(key)
         if match is None:
             return None

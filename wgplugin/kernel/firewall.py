@@ -1,8 +1,8 @@
-"""A tunnel's nftables in its container: who is answered past it, and who is asked for names. Pure.
+"""A tunnel's nftables in its container: replies to clients of other networks, and DNS. Pure.
 
-Docker's resolver listens on 127.0.0.11, and may ask the servers of the host for what it doesn't
-know, in the host's namespace (moby, libnetwork/resolver.go). So a query never gets to it unless
-its name has one label, as those of containers and services have.
+Docker's resolver listens on 127.0.0.11. It may forward a query to the host's DNS servers, from the
+host's namespace (moby, libnetwork/resolver.go): a DNS leak. So it gets only queries for names of a
+single label, as containers and services have.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def chains(plan: Plan) -> tuple[Chain, ...]:
 
 
 def _answers(own: Iterable[Address]) -> Iterator[Chain]:
-    """Mark what answers clients of other networks: replies that aren't from the tunnel's address.
+    """Mark replies to clients of other networks, so that they leave past the tunnel.
 
-    A peer can't have itself answered past the tunnel: what comes out of it for an address that
-    isn't the tunnel's is dropped.
+    These are the replies from other addresses than the tunnel's. A peer gets no such reply: a
+    packet from the tunnel to another local address is dropped.
     """
     keep = [(*_source(address), *nftables.verdict(nftables.ACCEPT)) for address in own]
     reply = (*nftables.ct(nftables.CT_DIRECTION, b"\1"), *nftables.set_mark(MARK))
@@ -54,11 +54,11 @@ def _answers(own: Iterable[Address]) -> Iterator[Chain]:
 
 
 def _names(server: IPv4Address | None) -> Iterator[Chain]:
-    """Send queries to a server, but for those that Docker's resolver can answer itself.
+    """Redirect DNS queries to ``server``, except those that Docker's resolver can answer itself.
 
-    A socket that asks for a container and then for another name is bound to Docker's resolver by
-    its connection: that other query is dropped. What the resolver of the container's own
-    (127.0.0.1) is asked stays there.
+    A socket may ask for a container and then for another name. Conntrack has bound it to Docker's
+    resolver by then, so the other query is dropped. Queries to a resolver of the container's own
+    (127.0.0.1) stay there.
     """
     if server is None:
         return
@@ -107,6 +107,7 @@ def _names(server: IPv4Address | None) -> Iterator[Chain]:
 
 
 def _single_label(length: int) -> Rule:
+    """Accept a query for a name that is a single label of this length."""
     return (
         *nftables.payload(nftables.TRANSPORT, _QUESTION, bytes([length])),
         *nftables.payload(nftables.TRANSPORT, _QUESTION + 1 + length, b"\0"),

@@ -1,4 +1,4 @@
-"""The kernel backend: links by rtnetlink, WireGuard by generic netlink."""
+"""The backend for this host's kernel: links by rtnetlink, WireGuard by generic netlink."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel.netlink import request
 from wgplugin.kernel.wireguard import WireGuardSocket
-from wgplugin.model.backends import Place
+from wgplugin.model.backends import Location
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import MAIN_TABLE
 from wgplugin.threads import to_the_end
@@ -41,7 +41,7 @@ NAMESPACES_IN_32_KIB = range(1100, 1171)
 PORT_TRIES = 30
 PORT_PAUSE = 0.1
 
-# What ip(7) and ipv6(7) say of a connected socket's route: linux/in.h, linux/in6.h.
+# The MTU of a connected socket's route: ip(7), ipv6(7); numbers of linux/in.h, linux/in6.h.
 IP_MTU, IPV6_MTU = 14, 24
 ANY_PORT = 9
 
@@ -61,10 +61,10 @@ ADVICE = {
 
 
 class KernelHost:
-    """The HostKernel that drives the kernel of this host.
+    """The HostKernel for this host.
 
-    A call into the kernel may block (deleting a device does, for tens of milliseconds), so all run
-    in a thread. It is one: the kernel, too, does one such call at a time (rtnl_lock).
+    A call into the kernel may block: to delete a device takes tens of milliseconds. So all calls
+    run in a thread. One is enough, as the kernel does one such call at a time (rtnl_lock).
     """
 
     def __init__(self) -> None:
@@ -80,15 +80,15 @@ class KernelHost:
         """Delete a device; see HostKernel."""
         await self._run(self._delete, ifname)
 
-    async def places(self) -> Mapping[str, Place]:
-        """Find devices; see HostKernel."""
+    async def locations(self) -> Mapping[str, Location]:
+        """Return each device's location; see HostKernel."""
         return await self._run(self._places)
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
-        """Ask the kernel's routes; see HostKernel."""
+        """Return the MTU of the path to a host; see HostKernel."""
         if host is None:
             return await self._run(self._default_mtu)
-        # Too little for a thread; but whoever asks for many hosts lets others have their turn.
+        # Too quick for a thread; but let other tasks run between the look-ups of many hosts.
         await asyncio.sleep(0)
         return _path_mtu(host)
 
@@ -96,7 +96,7 @@ class KernelHost:
         return await to_the_end(work, *args, executor=self._worker)
 
     async def _expect_port(self, ifname: str, port: int) -> None:
-        # A dying network namespace gives its devices' ports back some time later.
+        # A network namespace that ends frees its devices' ports some time later.
         for _ in range(PORT_TRIES):
             if await self._run(self._port_is_free, ifname):
                 return
@@ -127,13 +127,13 @@ class KernelHost:
                     raise
                 self._link(RTM_DELLINK, ifname)
                 self._link(RTM_NEWLINK, ifname, IFLA_MTU=mtu, IFLA_LINKINFO=kind)
-            # By this it is found again in a container, where it gets another name.
+            # The device gets another name in a container; its alias stays.
             self._link(RTM_SETLINK, ifname, IFLA_IFALIAS=ifname)
         with _errors(f"the WireGuard device {ifname} can't be configured"):
             self._devices.set(ifname, config)
 
     def _port_is_free(self, ifname: str) -> bool:
-        # WireGuard opens its socket when the device goes up, which Docker does too late to tell.
+        # WireGuard opens its port when the device goes up; Docker does that too late for an error.
         with _errors(f"the WireGuard device {ifname} can't be tried"):
             try:
                 self._links.link("set", ifname=ifname, state="up")
@@ -152,20 +152,23 @@ class KernelHost:
                 if error.code != errno.ENODEV:
                     raise
 
-    def _places(self) -> dict[str, Place]:
+    def _places(self) -> dict[str, Location]:
         with _errors("the WireGuard devices can't be listed"):
             places = {
-                alias: Place.CONTAINER
+                alias: Location.CONTAINER
                 for namespace in self._namespaces()
                 for _, alias in self._wireguard_devices(namespace)
             }
-            return places | {ifname: Place.HOST for ifname, _ in self._wireguard_devices()}
+            return places | {ifname: Location.HOST for ifname, _ in self._wireguard_devices()}
 
     def _namespaces(self) -> list[int]:
-        """Return the numbers that the host's namespace has for others.
+        """Return the ids that the host's namespace has for other namespaces.
 
-        The kernel gives one when a device is moved there. Some kernels (6.12 is one) end the list
-        with the first message, which is 4 KiB on a socket's first use and then 32 KiB.
+        The kernel assigns an id when a device moves to a namespace. Some kernels (6.12 is one) end
+        the list after one message, of 4 KiB at a socket's first use and of 32 KiB later.
+
+        Raises:
+            BackendError: the list may be incomplete.
         """
         for _ in range(2):
             found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
@@ -208,7 +211,7 @@ class KernelHost:
 
 
 def _path_mtu(host: IPv4Address | IPv6Address) -> int | None:
-    """Return the MTU of the way to a host; the socket that is connected to it sends nothing."""
+    """Return the path MTU to a host in bytes, or None; to connect the UDP socket sends nothing."""
     if host.version == 4:
         family, level, option = socket.AF_INET, socket.IPPROTO_IP, IP_MTU
     else:
@@ -221,6 +224,7 @@ def _path_mtu(host: IPv4Address | IPv6Address) -> int | None:
 
 @contextlib.contextmanager
 def _errors(trouble: str) -> Iterator[None]:
+    """Raise BackendError for an error of the kernel; ``trouble`` begins its message."""
     try:
         yield
     except NetlinkError as error:

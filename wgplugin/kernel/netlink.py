@@ -1,4 +1,4 @@
-"""Requests that have one answer, by the netlink sockets of pyroute2."""
+"""Netlink requests with a single answer, on pyroute2's sockets."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ ANSWER_SIZE = 1 << 16
 def request(connection: Any, message: Any, kind: int, flags: int = NLM_F_ACK) -> Any:
     """Send a message to the kernel and return its answer.
 
-    The kernel answers before send(2) returns, so there is nothing to wait for; pyroute2's own
-    requests wait by an event loop, which takes longer than the kernel.
+    The kernel answers before send(2) returns, so this needs no wait. pyroute2's own requests wait
+    in an event loop, which takes longer than the kernel.
 
     Raises:
         NetlinkError: the kernel refuses.

@@ -1,6 +1,6 @@
 """nftables messages as bytes, from linux/netfilter/nf_tables.h. Pure.
 
-All that a tunnel has in nftables is in a table of its own: Docker's are never touched.
+A tunnel has a single table of its own. Docker's tables are never touched.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ META_MARK, META_IIFTYPE, META_OIFTYPE, META_NFPROTO, META_L4PROTO = 3, 8, 9, 15,
 CT_DIRECTION, CT_PROTO_DST = 1, 12
 FIB_DADDR, FIB_IIF = 2, 8
 NETWORK, TRANSPORT = 1, 2
-"""The headers that a payload is counted from."""
+"""The headers from which a payload's offset counts."""
 
 _REQUEST, _ACK, _CREATE, _APPEND = 1, 4, 0x400, 0x800
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
@@ -39,7 +39,7 @@ Rule = tuple[Expression, ...]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A chain; one without a hook is for other chains to jump to."""
+    """A chain; without a hook, it is for other chains to jump to."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -49,10 +49,9 @@ class Chain:
 
 
 def replace_table(name: str, chains: Iterable[Chain]) -> list[bytes]:
-    """Return the messages that put a table into the place of one of that name, if there is one.
+    """Return the messages that create a table, in place of one of that name if it exists.
 
-    They are a batch, which the kernel carries out as a whole or not at all. A chain must come
-    before those that jump to it.
+    They are a batch: the kernel carries out all of them or none.
     """
     messages = [*_without(name), _message(_NEWTABLE, _text(1, name), _CREATE)]
     for chain in chains:
@@ -69,7 +68,7 @@ def replace_table(name: str, chains: Iterable[Chain]) -> list[bytes]:
 
 
 def delete_table(name: str) -> list[bytes]:
-    """Return the messages that delete a table; there being none is no error."""
+    """Return the messages that delete a table; they succeed even if it doesn't exist."""
     return _batch(_without(name))
 
 
@@ -81,7 +80,7 @@ def _without(name: str) -> list[bytes]:
 
 
 def meta(key: int, *values: bytes, equal: bool = True) -> Rule:
-    """Match a packet's property."""
+    """Match a property of the packet (META_…) that equals, or differs from, each value."""
     return _match("meta", _number(1, _REGISTER) + _number(2, key), values, equal)
 
 
@@ -94,13 +93,13 @@ def set_mark(mark: int) -> Rule:
 
 
 def payload(header: int, offset: int, value: bytes, *, equal: bool = True) -> Rule:
-    """Match bytes of the packet."""
+    """Match bytes of the packet, at an offset in bytes from a header."""
     place = (_REGISTER, header, offset, len(value))
     return _match("payload", _numbers(*place), (value,), equal)
 
 
 def masked(header: int, offset: int, mask: bytes, value: bytes) -> Rule:
-    """Match bytes of the packet under a mask."""
+    """Match bytes of the packet under a mask; see payload()."""
     data = _numbers(_REGISTER, _REGISTER, len(mask))
     data += _nest(4, pack(1, mask)) + _nest(5, pack(1, bytes(len(mask))))
     load = _expression("payload", _numbers(_REGISTER, header, offset, len(mask)))
@@ -108,29 +107,29 @@ def masked(header: int, offset: int, mask: bytes, value: bytes) -> Rule:
 
 
 def ct(key: int, value: bytes, *, original: bool = False) -> Rule:
-    """Match a property of the packet's connection, or of how the connection began."""
+    """Match a property of the packet's connection (conntrack), or of its original direction."""
     direction = pack(3, b"\0") if original else b""
     return _match("ct", _number(1, _REGISTER) + _number(2, key) + direction, (value,), True)
 
 
 def address_type(flags: int, kind: int, *, equal: bool = True) -> Rule:
-    """Match what kind of route (rtnetlink's RTN_…) leads to an address of the packet."""
+    """Match the kind of route (rtnetlink's RTN_…) to an address of the packet (FIB_…)."""
     value = struct.pack("=I", kind)
     return _match("fib", _numbers(_REGISTER, _FIB_ADDRTYPE, flags), (value,), equal)
 
 
 def verdict(code: int) -> Rule:
-    """End the chain: ACCEPT or DROP."""
+    """End with a verdict on the packet: ACCEPT or DROP."""
     return (_immediate(_nest(2, _number(1, code)), _VERDICT),)
 
 
 def jump(chain: str) -> Rule:
-    """Go through another chain's rules, then go on."""
+    """Apply another chain's rules, then continue."""
     return (_immediate(_nest(2, _number(1, _JUMP) + _text(2, chain)), _VERDICT),)
 
 
 def dnat_ipv4(address: bytes) -> Rule:
-    """Send the connection to another address."""
+    """Redirect the connection to an IPv4 address, given as four bytes."""
     return (
         _immediate(pack(1, address)),
         _expression("nat", _numbers(_DNAT, _IPV4, _REGISTER)),
@@ -138,7 +137,7 @@ def dnat_ipv4(address: bytes) -> Rule:
 
 
 def masquerade() -> Rule:
-    """Give the connection the address of the device that it leaves by."""
+    """Use the outgoing device's address as the connection's source."""
     return (_expression("masq", b""),)
 
 

@@ -1,4 +1,4 @@
-"""What the process may do: no more than its work needs. By prctl(2) and capset(2)."""
+"""Limits the process to the privileges that it needs, by prctl(2) and capset(2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CAP_NET_ADMIN = 12
 CAP_SYS_ADMIN = 21
 
 NEEDED = (CAP_NET_ADMIN, CAP_DAC_OVERRIDE)
-"""For devices, and for configurations that belong to another user than root."""
+"""The first for devices, the second for configuration files of other users than root."""
 
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_READ = 23
@@ -30,7 +30,7 @@ class _Header(ctypes.Structure):
 
 
 class _Sets(ctypes.Structure):
-    """Capabilities 0 to 31 and 32 to 63: __user_cap_data_struct of linux/capability.h, twice."""
+    """Capabilities 0 to 31, then 32 to 63: __user_cap_data_struct of linux/capability.h, twice."""
 
     _fields_ = tuple(
         (f"{name}_{half}", ctypes.c_uint32)
@@ -40,16 +40,17 @@ class _Sets(ctypes.Structure):
 
 
 def drop(needed: Iterable[int] = NEEDED) -> None:
-    """Give up all capabilities but the needed ones, what an exec could give, and core dumps.
+    """Give up all capabilities except ``needed``, new privileges by execve(2), and core dumps.
 
-    A thread has the capabilities of the one that started it, so this must come before threads do.
+    A thread inherits its capabilities from the one that starts it. So call this before any thread
+    starts.
 
     Raises:
         OSError: the kernel refuses.
     """
     needed = tuple(needed)
     for number in range(_CAPABILITIES):
-        # -1: the kernel doesn't know one of that number.
+        # prctl(2) returns -1 for a number that this kernel doesn't know.
         if number not in needed and _libc.prctl(_PR_CAPBSET_READ, number, 0, 0, 0) == 1:
             _call(_libc.prctl, _PR_CAPBSET_DROP, number, 0, 0, 0)
     _call(_libc.prctl, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
@@ -59,7 +60,7 @@ def drop(needed: Iterable[int] = NEEDED) -> None:
     kept = sum(1 << number for number in needed) & sets.permitted_0
     sets = _Sets(effective_0=kept, permitted_0=kept)
     _call(_libc.capset, ctypes.byref(header), ctypes.byref(sets))
-    # Memory holds keys.
+    # The memory holds keys, so nobody may read it.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _call(_libc.prctl, _PR_SET_DUMPABLE, 0, 0, 0, 0)
 

@@ -17,11 +17,11 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from wgplugin.kernel.netlink import request
 from wgplugin.model import namespace
-from wgplugin.model.namespace import Address, Changes, Item, Route, Rule
+from wgplugin.model.namespace import Changes, DeviceAddress, Item, PolicyRule, Route
 from wgplugin.model.prefixes import EVERYTHING
 
 ROUTE_LOCALNET, RP_FILTER = 26, 8
-"""Settings of a link (IPV4_DEVCONF_… in linux/ip.h)."""
+"""IPv4 settings of a link (IPV4_DEVCONF_… in linux/ip.h)."""
 
 _RTM_SETLINK = 19
 _IFF_UP = 1
@@ -36,7 +36,7 @@ _DONE_BY_OTHERS = (errno.EEXIST, errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A tunnel's device; ``families`` (4, 6) are those that it can carry."""
+    """A tunnel's device: ``mtu`` in bytes; ``families`` has 4, and 6 unless IPv6 is disabled."""
 
     index: int
     ifname: str
@@ -46,13 +46,13 @@ class Link:
 
 
 class Links:
-    """The namespace of the thread that makes this; a socket keeps it alive until the block ends.
+    """The network namespace of the thread that opens this; the socket keeps it alive.
 
-    Every method raises pyroute2's NetlinkError where the kernel refuses.
+    Every method raises pyroute2's NetlinkError if the kernel refuses.
     """
 
     def __enter__(self) -> Links:
-        """Open the socket, and see what links there are at this moment."""
+        """Open the socket, and list the links as they are at this moment."""
         self._socket: Any = IPRoute(ext_ack=True)
         self._socket.status["nlm_generator"] = False
         self._all: list[Any] = list(self._socket.link("dump"))
@@ -63,7 +63,7 @@ class Links:
         self._socket.close()
 
     def find(self, device: str) -> Link | None:
-        """Return a device by the name that it has, or had on the host; None if it isn't here."""
+        """Return a device by its name here or on the host (its alias); None if it isn't here."""
         for link in self._all:
             if device in (link.get_attr("IFLA_IFALIAS"), link.get_attr("IFLA_IFNAME")):
                 ipv6 = _settings(link, "AF_INET6")
@@ -82,7 +82,7 @@ class Links:
         self._socket.link("set", index=link.index, mtu=mtu)
 
     def set_ipv4(self, index: int, setting: int, value: int) -> None:
-        """Change a link's setting, as sysctl(8) would; but /proc/sys is read only here."""
+        """Change a link's IPv4 setting, as sysctl(8) would; /proc/sys is read-only here."""
         message = _LinkMessage()
         message["index"] = index
         attribute = struct.pack("=HHHHHHI", 16, socket.AF_INET, 12, 1, 8, setting, value)
@@ -90,17 +90,20 @@ class Links:
         request(self._socket, message, _RTM_SETLINK)
 
     def loosen(self) -> None:
-        """Let in other networks' clients although the way to them is the tunnel (rp_filter)."""
+        """Set a strict rp_filter of Docker's links to loose.
+
+        Strict drops packets of clients in other networks if the route to them is the tunnel.
+        """
         for link in self._all:
             ipv4 = _settings(link, "AF_INET")
             if link["ifi_type"] == _ARPHRD_ETHER and ipv4 and ipv4["rp_filter"] == _STRICT:
                 self.set_ipv4(link["index"], RP_FILTER, _LOOSE)
 
     def items(self, own: int, index: int = 0, *, main: bool = False) -> Iterator[Item]:
-        """Yield what there is of a tunnel: addresses, routes and rules, and the shared rules.
+        """Yield a tunnel's addresses, routes and policy rules, and the rules of all tunnels.
 
-        ``own`` is its table, ``index`` its device's, 0 for none yet; ``main`` is whether the routes
-        in the main table count, which Docker has set.
+        ``own`` is the tunnel's table. ``index`` is its device's index, 0 if it isn't there yet.
+        ``main`` includes the routes that Docker has set in the main table.
         """
         if index:
             yield from self._addresses(index)
@@ -114,7 +117,7 @@ class Links:
                 yield from filter(None, map(_rule, self._socket.rule("dump", family=family)))
 
     def change(self, todo: Changes, index: int = 0) -> None:
-        """Carry out changes to the tunnel whose device has the index."""
+        """Make changes to the tunnel on the device of this index; skip those already made."""
         for verb, items in (("add", todo.add), ("del", todo.delete)):
             for item in items:
                 try:
@@ -123,14 +126,14 @@ class Links:
                     if error.code not in _DONE_BY_OTHERS:
                         raise NetlinkError(error.code, f"{verb} {item}") from None
 
-    def _addresses(self, index: int) -> Iterator[Address]:
+    def _addresses(self, index: int) -> Iterator[DeviceAddress]:
         for found in self._socket.addr("dump", index=index):
             if found["scope"] != _SCOPE_LINK:
                 address = found.get_attr("IFA_LOCAL") or found.get_attr("IFA_ADDRESS")
-                yield Address(ip_interface((address, found["prefixlen"])))
+                yield DeviceAddress(ip_interface((address, found["prefixlen"])))
 
     def _change(self, verb: str, item: Item, index: int) -> None:
-        if isinstance(item, Address):
+        if isinstance(item, DeviceAddress):
             address, prefix = str(item.interface.ip), item.interface.network.prefixlen
             self._socket.addr(verb, index=index, address=address, prefixlen=prefix)
         elif isinstance(item, Route):
@@ -140,7 +143,7 @@ class Links:
 
 
 class _LinkMessage(nlmsg):  # type: ignore[misc]
-    """A change of a link's settings of a family (ifinfomsg), whose attribute comes ready."""
+    """A change of a link's settings of one family (ifinfomsg), with a ready-made attribute."""
 
     fields = (
         ("family", "B"),
@@ -154,7 +157,7 @@ class _LinkMessage(nlmsg):  # type: ignore[misc]
 
 
 def has_ipv6() -> bool:
-    """Tell whether this host has IPv6 at all."""
+    """Return whether this host has IPv6 at all."""
     return Path("/proc/net/if_inet6").exists()
 
 
@@ -178,11 +181,11 @@ def _is_dockers(found: Any) -> bool:
     )
 
 
-def _rule(found: Any) -> Rule | None:
+def _rule(found: Any) -> PolicyRule | None:
     table, priority = found.get_attr("FRA_TABLE"), found.get_attr("FRA_PRIORITY")
     if not namespace.is_tunnels(table) or priority not in namespace.PRIORITIES:
         return None
-    return Rule(
+    return PolicyRule(
         version=4 if found["family"] == socket.AF_INET else 6,
         priority=priority,
         table=table,
@@ -208,7 +211,7 @@ def _route_arguments(route: Route, index: int, verb: str) -> dict[str, Any]:
     return arguments
 
 
-def _rule_arguments(rule: Rule) -> dict[str, Any]:
+def _rule_arguments(rule: PolicyRule) -> dict[str, Any]:
     arguments: dict[str, Any] = {
         "family": _FAMILIES[rule.version],
         "priority": rule.priority,

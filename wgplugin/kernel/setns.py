@@ -1,4 +1,4 @@
-"""Entering a network namespace, and whether those of containers can be: setns(2)."""
+"""Enters network namespaces, and checks whether containers' can be entered: setns(2)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def trouble(folder: Path) -> str:
-    """Return why containers' namespaces can't be entered, or nothing if they can.
+    """Return why containers' namespaces can't be entered; empty if they can.
 
-    ``folder`` is where the host's /run/docker should be mounted, so that what is mounted there
-    later is seen here, too.
+    ``folder`` is where the host's /run/docker should be mounted. Later mounts there on the host
+    must appear here, too, as Docker mounts a file for each namespace.
     """
     try:
         mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -36,10 +36,10 @@ def trouble(folder: Path) -> str:
 
 
 def enter(path: Path) -> None:
-    """Put this thread into the network namespace of a file.
+    """Move this thread into the network namespace that a file stands for.
 
     Raises:
-        OSError: it can't be; EINVAL if the file is none of a namespace.
+        OSError: the kernel refuses; EINVAL if the file isn't a namespace's.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

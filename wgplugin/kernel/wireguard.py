@@ -1,4 +1,4 @@
-"""A generic netlink socket to WireGuard, in the network namespace of the thread that makes it."""
+"""A generic netlink socket to WireGuard, in the network namespace of the thread that opens it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from wgplugin.model.device import Device, DeviceConfig
 
 
 class _DeviceMessage(genlmsg):  # type: ignore[misc]
-    """A message whose attributes come ready from wgmsg."""
+    """A message with ready-made attributes, by wireguard_messages."""
 
     nla_map = tuple((kind, str(kind), "cdata") for kind in wireguard_messages.DEVICE_ATTRIBUTES)
 
 
 class WireGuardSocket:
-    """Changes and shows the devices of one namespace.
+    """Configures and reads the WireGuard devices of one namespace.
 
-    Every method raises pyroute2's NetlinkError where the kernel refuses.
+    Every method raises pyroute2's NetlinkError if the kernel refuses.
     """
 
     def __init__(self) -> None:
@@ -35,18 +35,18 @@ class WireGuardSocket:
         self.close()
 
     def close(self) -> None:
-        """Close the socket, which keeps its namespace alive until then."""
+        """Close the socket; until then it keeps its namespace alive."""
         self._socket.close()
 
     def set(self, ifname: str, config: DeviceConfig) -> None:
-        """Change a device."""
+        """Change a device's configuration."""
         for attributes in wireguard_messages.set_device(ifname, config):
             request(
                 self._socket, _message(wireguard_messages.SET_DEVICE, attributes), self._socket.prid
             )
 
     def get(self, ifname: str) -> Device:
-        """Return a device with all of its peers."""
+        """Return a device's configuration and state, with all its peers."""
         name = (wireguard_messages.DEVICE_IFNAME, ifname.encode() + b"\0")
         messages = self._socket.nlm_request(
             _message(wireguard_messages.GET_DEVICE, [name]),

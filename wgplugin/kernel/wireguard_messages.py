@@ -1,6 +1,6 @@
 """WireGuard's generic netlink messages as bytes, from linux/wireguard.h. Pure.
 
-A device with many allowed IPs doesn't fit into one message: an attribute's length has 16 bits.
+An attribute's length has 16 bits, so a device with many allowed IPs takes several messages.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ DEVICE_ATTRIBUTES = (
 
 
 def set_device(ifname: str, config: DeviceConfig) -> Iterator[list[Attribute]]:
-    """Yield the attributes of each WG_CMD_SET_DEVICE message that makes the changes, in order.
+    """Yield the attributes of each WG_CMD_SET_DEVICE message, in the order to send them.
 
-    The device's own settings are in the first; a peer with many allowed IPs goes on in the next
-    message, where only its public key and further allowed IPs stand.
+    The first message has the device's own settings. A peer with many allowed IPs continues in the
+    next message, which has only its public key and the further allowed IPs.
     """
     name = (DEVICE_IFNAME, ifname.encode() + b"\0")
     head = [name, *_device_settings(config)]
@@ -138,9 +138,9 @@ def _allowed_ip(net: AllowedIP) -> bytes:
 
 
 def device(messages: Iterable[Iterable[Attribute]]) -> Device:
-    """Return the device that the messages of one answer to WG_CMD_GET_DEVICE describe.
+    """Return the device from the messages of one answer to WG_CMD_GET_DEVICE.
 
-    A peer with many allowed IPs goes on in the next message.
+    A peer with many allowed IPs continues in the next message.
     """
     settings: dict[int, bytes] = {}
     peers: dict[Key, Peer] = {}

@@ -1,1 +1,1 @@
-"""Values and pure decisions; the protocols that the kernel's side implements."""
+"""Values and pure decisions, and the interfaces that the kernel side implements."""

@@ -1,4 +1,4 @@
-"""Which addresses a container gets: those of the file, of an option, or of Docker's IPAM. Pure."""
+"""A container's addresses: from the file, an option, or Docker's IPAM. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
-from wgplugin.model.prefixes import Interface, Network
+from wgplugin.model.prefixes import InterfaceAddress, Prefix
 
 ADDRESS_OPTION = "wireguard-address"
 """The container's option that replaces the file's addresses."""
@@ -14,16 +14,18 @@ ADDRESS_OPTION = "wireguard-address"
 NULL_IPAM = "create the network with --ipam-driver null"
 
 
-def check_subnets(file_name: str, own: Iterable[Interface], subnets: Iterable[Network]) -> None:
-    """See, when a network is created, that its subnets can hold the file's addresses.
+def check_subnets(
+    file_name: str, own: Iterable[InterfaceAddress], subnets: Iterable[Prefix]
+) -> None:
+    """Check that the subnets of a new network can hold the file's addresses.
 
     Args:
-        file_name: the configuration, as the user should see it.
+        file_name: the configuration's name, as messages show it.
         own: the file's addresses.
-        subnets: what Docker's IPAM gave the network; none for the null driver.
+        subnets: those that Docker's IPAM gave the network; none for the null driver.
 
     Raises:
-        PluginError: the subnets of a family hold no address of it.
+        PluginError: a family has addresses and subnets, and no address is in a subnet.
     """
     own, subnets = tuple(own), tuple(subnets)
     for version in (4, 6):
@@ -40,17 +42,18 @@ def check_subnets(file_name: str, own: Iterable[Interface], subnets: Iterable[Ne
 
 
 def choose(
-    file_name: str, own: Sequence[Interface], assigned: Iterable[Interface]
-) -> tuple[Interface, ...]:
-    """Return a container's addresses: those that Docker assigned, and then the rest of its own.
+    file_name: str, own: Sequence[InterfaceAddress], assigned: Iterable[InterfaceAddress]
+) -> tuple[InterfaceAddress, ...]:
+    """Return a container's addresses: those that Docker assigned, then the others of its own.
 
     Args:
-        file_name: the configuration, as the user should see it.
+        file_name: the configuration's name, as messages show it.
         own: the addresses of the container's option, or else of the file.
-        assigned: what Docker's IPAM assigned.
+        assigned: the addresses that Docker's IPAM assigned.
 
     Raises:
-        PluginError: Docker assigned another address than the container's own, or there is none.
+        PluginError: the container has no address, or Docker assigned one that isn't among the
+            container's own addresses of that family.
     """
     docker = tuple(assigned)
     for theirs in docker:
@@ -74,8 +77,8 @@ def choose(
     return chosen
 
 
-def check_count(file_name: str, own: Sequence[Interface], most: int) -> None:
-    """See that there are no more than ``most`` addresses of a family: Docker sets one.
+def check_count(file_name: str, own: Sequence[InterfaceAddress], most: int) -> None:
+    """Check that a family has at most ``most`` addresses: Docker sets only one.
 
     Raises:
         PluginError: there are more.

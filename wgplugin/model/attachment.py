@@ -1,4 +1,4 @@
-"""From a configuration to what the kernel and Docker are given. Pure."""
+"""From a configuration to the values for the kernel and for Docker. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from wgplugin.model import prefixes
 from wgplugin.model.addresses import choose
 from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, TunnelSettings
 from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress
-from wgplugin.model.docker_routes import NEXT_HOPS, Route, on_link, plan
+from wgplugin.model.docker_routes import NEXT_HOPS, DockerRoute, on_link, plan
 from wgplugin.model.namespace import Plan
-from wgplugin.model.prefixes import Address, Interface, Network
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 
 DEFAULT_MTU = 1500
 OVERHEAD = 80
@@ -23,9 +23,9 @@ OVERHEAD = 80
 def device_config(
     config: InterfaceConfig, endpoints: Mapping[PeerEndpoint, SocketAddress]
 ) -> DeviceConfig:
-    """Return what makes a fresh device the one of the file; ``endpoints`` are those resolved.
+    """Return the file's configuration for a fresh device; ``endpoints`` has the resolved ones.
 
-    A peer whose endpoint isn't among them has none, until it calls or is found.
+    A peer whose endpoint isn't resolved has none, until it connects or its name is resolved later.
     """
     peers = (
         PeerConfig(
@@ -48,18 +48,19 @@ def device_config(
 
 
 def tunnel_mtu(path_mtus: Iterable[int]) -> int:
-    """Return wg-quick's choice of MTU (linux.bash), less WireGuard's overhead.
+    """Return the tunnel's MTU in bytes, by wg-quick's rule: smallest path MTU less overhead.
 
-    ``path_mtus`` are those of the ways to the peers, or else of the default route.
+    ``path_mtus``: those of the paths to the peers, or else of the default route; if there are
+    none, `DEFAULT_MTU` counts. Source: wg-quick's linux.bash.
     """
     return min(path_mtus, default=DEFAULT_MTU) - OVERHEAD
 
 
 def check_tunnel(tunnel: TunnelSettings) -> None:
-    """See that the settings of a tunnel go together.
+    """Check that the settings of a tunnel don't conflict.
 
     Raises:
-        PluginError: they don't.
+        PluginError: they conflict.
     """
     if tunnel.bypass and tunnel.default == "gateway":
         raise PluginError(
@@ -69,39 +70,40 @@ def check_tunnel(tunnel: TunnelSettings) -> None:
         )
 
 
-def warnings(
-    file_name: str, config: InterfaceConfig, subnets: Iterable[Network]
-) -> tuple[str, ...]:
-    """Return what a user should know of a configuration that is accepted.
+def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[Prefix]) -> tuple[str, ...]:
+    """Return the warnings about a configuration that is accepted.
 
     ``subnets`` are those of the network, from which Docker assigns addresses.
     """
-    said = [fault.within(file_name) for fault in config.warnings]
+    found = [fault.within(file_name) for fault in config.warnings]
     has_ipv6 = any(each.version == 6 for each in (*config.addresses, *subnets))
     if 6 in prefixes.full_families(_allowed_ips(config)) and not has_ipv6:
-        said.append(
+        found.append(
             f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: what the container sends by "
             "IPv6 goes into the tunnel, from a made-up address, and stays unanswered "
             f"[{Code.NO_IPV6_ADDRESS}]"
         )
-    return tuple(said)
+    return tuple(found)
 
 
 def needs_blackhole_address(
-    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+    config: InterfaceConfig, addresses: Iterable[InterfaceAddress], tunnel: TunnelSettings
 ) -> bool:
-    """Tell whether a container needs a made-up IPv6 address, to have an IPv6 route at all."""
+    """Return whether a container needs a made-up IPv6 address for IPv6 leak protection.
+
+    It does if it has no other: without one, Docker sets no IPv6 route.
+    """
     has_ipv6 = any(address.version == 6 for address in addresses)
     return not has_ipv6 and any(net.version == 6 for net in _blackholed(config, tunnel))
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """The network of a container, as Docker sets it: addresses, routes, and its gateways if any."""
+    """A container's network as Docker sets it up: addresses, routes, and gateways, if any."""
 
-    addresses: tuple[Interface, ...]
-    routes: tuple[Route, ...]
-    gateways: tuple[Address, ...]
+    addresses: tuple[InterfaceAddress, ...]
+    routes: tuple[DockerRoute, ...]
+    gateways: tuple[IPAddress, ...]
 
 
 def container_addresses(
@@ -109,21 +111,22 @@ def container_addresses(
     config: InterfaceConfig,
     tunnel: TunnelSettings,
     endpoint_id: str,
-    own: Sequence[Interface],
-    assigned: Iterable[Interface],
-) -> tuple[Interface, ...]:
-    """Return a container's addresses, with one for IPv6 leak protection if there is no other.
+    own: Sequence[InterfaceAddress],
+    assigned: Iterable[InterfaceAddress],
+) -> tuple[InterfaceAddress, ...]:
+    """Return a container's addresses, with a made-up one if IPv6 leak protection needs it.
 
     Args:
-        file_name: the configuration, as the user should see it.
+        file_name: the configuration's name, as messages show it.
         config: the configuration.
         tunnel: the settings of the container's tunnel.
-        endpoint_id: Docker's id; the made-up address is always the same for it.
+        endpoint_id: Docker's id of the endpoint; the made-up address is computed from it.
         own: the addresses of the container's option; if empty, those of the file count.
-        assigned: what Docker's IPAM assigned.
+        assigned: the addresses that Docker's IPAM assigned.
 
     Raises:
-        PluginError: Docker assigned another address than the container's own, or there is none.
+        PluginError: the container has no address, or Docker assigned one that isn't among the
+            container's own addresses of that family.
     """
     addresses = choose(file_name, tuple(own) or config.addresses, assigned)
     if needs_blackhole_address(config, addresses, tunnel):
@@ -132,9 +135,9 @@ def container_addresses(
 
 
 def attachment(
-    config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+    config: InterfaceConfig, addresses: Iterable[InterfaceAddress], tunnel: TunnelSettings
 ) -> Attachment:
-    """Return what Docker is to set in a container that has these addresses."""
+    """Return the network that Docker sets up in a container with these addresses."""
     addresses = tuple(addresses)
     if not config.routes:
         return Attachment(addresses, (), ())
@@ -150,12 +153,15 @@ def attachment(
 
 
 def container_plan(
-    device: str, config: InterfaceConfig, addresses: Iterable[Interface], tunnel: TunnelSettings
+    device: str,
+    config: InterfaceConfig,
+    addresses: Iterable[InterfaceAddress],
+    tunnel: TunnelSettings,
 ) -> Plan:
-    """Return what a tunnel gets inside its container, where that can be entered.
+    """Return the plan for the inside of a container, which only the live edition carries out.
 
-    ``device`` is the device's name on the host. With ``wireguard-default=gateway`` the routes are
-    left to Docker.
+    ``device``: the device's name on the host. With ``wireguard-default=gateway``, Docker sets the
+    routes.
     """
     routed = (*_allowed_ips(config), *_blackholed(config, tunnel)) if config.routes else ()
     return Plan(
@@ -169,21 +175,24 @@ def container_plan(
 
 
 def dns_server(config: InterfaceConfig, tunnel: TunnelSettings) -> IPv4Address | None:
-    """Return whom the live edition has a container ask: Docker's resolver is asked by IPv4."""
+    """Return the server for a container's DNS queries (live edition); None leaves them alone.
+
+    It is the file's first IPv4 server: queries to Docker's resolver, which it replaces, use IPv4.
+    """
     if tunnel.dns == "off":
         return None
     return next((server for server in config.dns if isinstance(server, IPv4Address)), None)
 
 
-def _blackholed(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Network, ...]:
+def _blackholed(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Prefix, ...]:
     if not config.routes or not tunnel.sink or tunnel.default == "gateway":
         return ()
     return prefixes.blackholed(_allowed_ips(config))
 
 
-def _allowed_ips(config: InterfaceConfig) -> list[Network]:
+def _allowed_ips(config: InterfaceConfig) -> list[Prefix]:
     return [net for peer in config.peers for net in peer.allowed_ips]
 
 
-def _is_default(net: Network, families: set[int]) -> bool:
+def _is_default(net: Prefix, families: set[int]) -> bool:
     return net.prefixlen == 0 and net.version in families

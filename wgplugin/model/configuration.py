@@ -15,15 +15,15 @@ from typing import Literal
 
 from wgplugin.errors import Fault
 from wgplugin.model.device import Key
-from wgplugin.model.prefixes import Network
+from wgplugin.model.prefixes import Prefix
 
 
 @dataclass(frozen=True, slots=True)
 class PeerEndpoint:
-    """A peer's endpoint as written, not resolved.
+    """A peer's endpoint as written in the file, not resolved.
 
-    ``host`` is an address without brackets (with ``%zone``, if any) or a host name; ``port`` is a
-    number from 1 to 65535 or a service's name.
+    ``host``: a host name, or an IP address without brackets but with its ``%zone``, if any.
+    ``port``: a number from 1 to 65535 or a service's name, as text.
     """
 
     host: str
@@ -32,11 +32,11 @@ class PeerEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class PeerSection:
-    """What a file says of one peer; sections with the same PublicKey are one.
+    """A file's configuration of one peer; sections with the same PublicKey are merged.
 
-    ``preshared_key`` is None if absent or all zeros, ``persistent_keepalive`` in seconds, 0 for
-    off. ``allowed_ips`` is what the kernel would have on a new device: masked, in the file's order,
-    without those that a later peer claims.
+    ``preshared_key``: None if absent or all zeros. ``persistent_keepalive``: in seconds, 0 for
+    off. ``allowed_ips``: as the kernel would have them on a new device: masked, in the file's
+    order, without those that a later peer claims.
     """
 
     public_key: Key
@@ -48,10 +48,11 @@ class PeerSection:
 
 @dataclass(frozen=True, slots=True)
 class InterfaceConfig:
-    """What a file says.
+    """A configuration file as a value.
 
-    ``listen_port`` 0 is automatic, ``fwmark`` 0 off, ``mtu`` None automatic; ``routes`` is false
-    for ``Table = off``. ``warnings`` tell what was accepted and ignored, and why.
+    ``listen_port``: 0 for automatic. ``fwmark``: 0 for off. ``mtu``: in bytes, None for automatic.
+    ``routes``: False for ``Table = off``. ``warnings``: lines that were accepted but ignored,
+    changed or doubtful, and why.
     """
 
     private_key: Key
@@ -68,14 +69,15 @@ class InterfaceConfig:
 
 @dataclass(frozen=True, slots=True)
 class TunnelSettings:
-    """What is set of one container's tunnel.
+    """The settings of one container's tunnel.
 
-    ``dns``: what to do where the container isn't started with the file's DNS. ``sink``: whether
-    the other family of a full tunnel is refused. ``bypass``: destinations outside the tunnel.
-    ``default``: whose default route wins, the tunnel's or the one that Docker chooses.
+    ``dns``: the reaction if the container is started without the file's DNS servers. ``sink``:
+    IPv6 leak protection: refuse the other family (IPv4 or IPv6) of a full tunnel. ``bypass``:
+    destinations outside the tunnel (split tunnel). ``default``: the default route that wins, the
+    tunnel's or ("gateway") the one that Docker chooses.
     """
 
     dns: Literal["warn", "require", "off"] = "warn"
     sink: bool = True
-    bypass: tuple[Network, ...] = ()
+    bypass: tuple[Prefix, ...] = ()
     default: Literal["tunnel", "gateway"] = "tunnel"

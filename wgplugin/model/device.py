@@ -1,6 +1,6 @@
-"""WireGuard devices as values: what one is, and what to change in it.
+"""WireGuard devices as values: their state, and changes to it.
 
-The names are those of wg(8) and of linux/wireguard.h. Pure: no input, no output.
+The names are those of wg(8) and of linux/wireguard.h. Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
-    """A Curve25519 or preshared key: 32 bytes that no repr, log or traceback shows."""
+    """A Curve25519 or preshared key: 32 bytes, hidden from repr, logs and tracebacks."""
 
     raw: bytes
 
@@ -31,10 +31,10 @@ class Key:
 
     @classmethod
     def from_base64(cls, text: str) -> Key:
-        """Read a key as ``wg genkey`` writes it: 44 characters of canonical base64.
+        """Read a key in the form of ``wg genkey``: 44 characters of canonical base64.
 
         Raises:
-            ValueError: the text is anything else; the message doesn't repeat the text.
+            ValueError: the text has another form; the message doesn't repeat the text.
         """
         try:
             raw = base64.b64decode(text.encode("ascii"), validate=True)
@@ -45,7 +45,7 @@ class Key:
         return cls(raw)
 
     def base64(self) -> str:
-        """Return the key as wg(8) shows it; for private keys, only where it can't be seen."""
+        """Return the key in the form of wg(8); a private key's must never be shown or logged."""
         return base64.b64encode(self.raw).decode()
 
     def __repr__(self) -> str:
@@ -54,7 +54,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class SocketAddress:
-    """A resolved endpoint of a peer; ``scope_id`` is the interface index of an IPv6 zone."""
+    """A resolved endpoint of a peer; ``scope_id``: interface index of an IPv6 zone, 0 for none."""
 
     host: IPv4Address | IPv6Address
     port: int
@@ -67,10 +67,10 @@ class SocketAddress:
 
 @dataclass(frozen=True, slots=True)
 class PeerConfig:
-    """What to change in one peer; ``None`` leaves a setting as it is.
+    """Changes to one peer; None leaves a setting unchanged.
 
-    ``persistent_keepalive`` is in seconds, 0 for off; ``allowed_ips`` are added, after the
-    present ones were cleared if ``replace_allowed_ips``. ``remove`` takes the peer away.
+    ``persistent_keepalive``: in seconds, 0 for off. ``allowed_ips`` are added;
+    ``replace_allowed_ips`` clears the present ones first. ``remove`` removes the peer.
     """
 
     public_key: Key
@@ -84,9 +84,10 @@ class PeerConfig:
 
 @dataclass(frozen=True, slots=True)
 class DeviceConfig:
-    """What to change in a device; ``None`` leaves a setting as it is.
+    """Changes to a device; None leaves a setting unchanged.
 
-    ``listen_port`` and ``fwmark`` 0 mean automatic and off.
+    ``listen_port``: 0 for automatic. ``fwmark``: 0 for off. ``replace_peers`` removes all present
+    peers first.
     """
 
     private_key: Key | None = None
@@ -98,9 +99,10 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A peer as the kernel has it.
+    """The state of a peer in the kernel.
 
-    ``last_handshake`` is in seconds since 1970, 0 for never; ``received`` and ``sent`` in bytes.
+    ``persistent_keepalive``: in seconds, 0 for off. ``last_handshake``: in seconds since 1970, 0
+    for never. ``received``, ``sent``: in bytes.
     """
 
     public_key: Key
@@ -115,7 +117,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device as the kernel has it."""
+    """The state of a device in the kernel; ``fwmark`` is 0 for off."""
 
     private_key: Key | None
     public_key: Key | None
@@ -125,20 +127,20 @@ class Device:
 
 
 def short(key: Key) -> str:
-    """Return the beginning of a public key, which is enough to find it in a file."""
+    """Return the first 8 characters of a public key and "…": enough to find it in a file."""
     return key.base64()[:8] + "…"
 
 
 NO_KEY = Key(bytes(KEY_LENGTH))
-"""What takes a preshared key away."""
+"""As a preshared key, this removes the present one."""
 
 
 def diff(device: Device, wanted: DeviceConfig, moved: Collection[Key] = ()) -> DeviceConfig:
-    """Return what makes a device the wanted one and leaves alone what is so already.
+    """Return the changes that turn ``device`` into ``wanted``; equal settings stay untouched.
 
-    ``wanted`` has all peers that shall be; those that it lacks are removed, and the sessions of
-    the others go on. A listen port of 0 leaves what is there. A peer may have roamed, so its
-    endpoint counts only if it is among those ``moved``, or has none.
+    ``wanted`` has all wanted peers: others are removed, and the remaining ones keep their sessions.
+    A listen port of 0 keeps the present port. ``moved``: the peers whose endpoint is replaced. Any
+    other peer keeps its endpoint if it has one, as it may have roamed there.
     """
     present = {peer.public_key: peer for peer in device.peers}
     kept = {peer.public_key for peer in wanted.peers}
@@ -156,7 +158,7 @@ def diff(device: Device, wanted: DeviceConfig, moved: Collection[Key] = ()) -> D
 
 
 def _clamped(key: Key) -> Key:
-    """Return a private key as the kernel keeps it (curve25519_clamp_secret)."""
+    """Return a private key as the kernel stores it (curve25519_clamp_secret)."""
     first, *middle, last = key.raw
     return Key(bytes([first & 248, *middle, last & 127 | 64]))
 
@@ -172,7 +174,7 @@ def _peer_diff(peer: Peer | None, wanted: PeerConfig, moved: bool) -> PeerConfig
         endpoint=_other(wanted.endpoint, peer.endpoint) if moved or not peer.endpoint else None,
         persistent_keepalive=_other(wanted.persistent_keepalive, peer.persistent_keepalive),
         replace_allowed_ips=fewer,
-        # All of them are said again only where one goes, as they are away for a moment then.
+        # Replacing removes all ranges for a moment, so it is done only if one must go.
         allowed_ips=wanted.allowed_ips if fewer else tuple(sorted(allowed - present, key=str)),
     )
     return None if change == PeerConfig(wanted.public_key) else change

@@ -1,4 +1,4 @@
-"""Docker's ids, and the names of the devices that they stand for. Pure."""
+"""Docker's ids, and the device names computed from them. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-# Long enough for every engine's ids; nothing in it can name another file or folder.
+# Long enough for the ids of every engine; safe as the name of a file.
 Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z_-]{0,127}\Z")]
 
 DEVICE_PREFIX = "wgp"
@@ -16,8 +16,8 @@ DEVICE_NAME = re.compile(rf"{DEVICE_PREFIX}[0-9a-f]{{12}}")
 
 
 def device_name(endpoint_id: str) -> str:
-    """Return the name of an endpoint's device on the host: 15 characters, Linux's most.
+    """Return the name of an endpoint's device on the host: 15 characters, Linux's limit.
 
-    The same id always gives the same name, so a device can be found without a record of it.
+    The name depends on the id alone, so a device can be found without a record of it.
     """
     return DEVICE_PREFIX + hashlib.sha256(endpoint_id.encode()).hexdigest()[:12]

@@ -1,9 +1,12 @@
-"""What a tunnel has in its container's network namespace, as values to compare. Pure.
+"""A tunnel's addresses, routes and rules in its container's network namespace, as values. Pure.
 
-The tunnel's routes are in a table of their own, with rules that lead there: Docker's check for
-conflicts looks at the main table alone, so that no order of networks is refused. Each prefix is
-there twice: into the device, and as unreachable should that route go. So what belongs into the
-tunnel never leaves by another network, whoever binds itself to its device or takes the tunnel down.
+The tunnel's routes are in a table of their own, and rules lead there. Docker checks only the main
+table for conflicts, so it accepts networks in any order.
+
+The kill switch: each prefix is in that table twice, as a route into the device and as an
+unreachable route, which takes over if the first one disappears. So the tunnel's traffic never
+leaves by another network, even if a process binds its socket to that network's device or takes the
+tunnel down.
 """
 
 from __future__ import annotations
@@ -13,32 +16,37 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
 
-from wgplugin.model.prefixes import Interface, Network, full_families
+from wgplugin.model.prefixes import InterfaceAddress, Prefix, full_families
 
 MAIN_TABLE = 254
 
 FIRST_TABLE = 518_200_000
 TABLES = 100_000
-"""Where the tunnels' tables are: one for each of a container's devices."""
+"""The first number of a tunnel's table, and how many numbers there are; a device has one."""
 
 ANSWERS, OTHERS, PARTIAL, FULL = 5180, 5181, 5182, 5183
-"""The priorities of the rules, all before Docker's own.
+"""The priorities of the rules, all before Docker's own. In this order:
 
-First what answers to another network's clients, by its mark; then the subnets of other networks;
-then the tunnels, and of these the full ones last.
+- ANSWERS: replies to clients of other networks, recognized by `MARK`;
+- OTHERS: the subnets of other networks;
+- PARTIAL: tunnels for some prefixes (split tunnels);
+- FULL: full tunnels.
 """
 
 PRIORITIES = (ANSWERS, OTHERS, PARTIAL, FULL)
 
 MARK = 51820
+"""The firewall mark of replies to clients of other networks."""
+
 LAST_METRIC = 4_000_000_000
+"""The metric of an unreachable route, so that a route into the device comes first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DeviceAddress:
     """An address on the device."""
 
-    interface: Interface
+    interface: InterfaceAddress
 
     def __str__(self) -> str:
         return f"address {self.interface}"
@@ -46,9 +54,9 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route: into the device, or to nowhere, or (``throw``) on to the next rule's table."""
+    """A route: into the device, unreachable, or ``throw``: continue with the next rule."""
 
-    destination: Network
+    destination: Prefix
     table: int
     kind: Literal["device", "unreachable", "throw"] = "device"
 
@@ -57,10 +65,11 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PolicyRule:
     """A rule of one family that leads to a table.
 
-    ``mark`` is what packets must have, 0 for any; with ``subnets``, default routes don't count.
+    ``mark``: the firewall mark of the packets, 0 for any. ``subnets``: ignore the table's default
+    routes.
     """
 
     version: int
@@ -73,52 +82,52 @@ class Rule:
         return f"IPv{self.version} rule {self.priority}"
 
 
-Item = Address | Route | Rule
+Item = DeviceAddress | Route | PolicyRule
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a tunnel is to have in its container.
+    """The planned state of a tunnel in its container.
 
-    ``device`` is the name that the host gave the device, by which it is found. ``routed`` go into
-    the tunnel, as far as they aren't in ``bypass``; with ``own_table`` false, Docker's routes are
-    left as they are. ``dns`` is the server that all queries go to, None for whom Docker asks;
-    ``mtu`` is in bytes, None for what it is.
+    ``device``: the device's name on the host, by which it is found. ``routed``: the prefixes that
+    go into the tunnel, except those in ``bypass``. ``own_table``: False leaves the routes to
+    Docker. ``dns``: the server for all queries, None leaves them to Docker. ``mtu``: in bytes, None
+    leaves it unchanged.
     """
 
     device: str
-    addresses: tuple[Interface, ...]
-    routed: tuple[Network, ...] = ()
-    bypass: tuple[Network, ...] = ()
+    addresses: tuple[InterfaceAddress, ...]
+    routed: tuple[Prefix, ...] = ()
+    bypass: tuple[Prefix, ...] = ()
     mtu: int | None = None
     own_table: bool = True
     dns: IPv4Address | None = None
 
     @property
     def table(self) -> int:
-        """The number of the tunnel's own table, always the same for a device."""
+        """The number of the tunnel's own table; it depends on the device's name alone."""
         return table(self.device)
 
 
 def table(device: str) -> int:
-    """Return the number of a device's table, given the name that it had on the host."""
+    """Return the number of a device's table, given the device's name on the host."""
     return FIRST_TABLE + int(device[-12:], 16) % TABLES
 
 
 def is_tunnels(number: int) -> bool:
-    """Tell whether a tunnel's rule may lead to a table of this number."""
+    """Return whether a tunnel's rule may lead to a table of this number."""
     return number == MAIN_TABLE or 0 <= number - FIRST_TABLE < TABLES
 
 
 def blocked_exits(plan: Plan) -> frozenset[Item]:
-    """Return what keeps everything out of other networks before the device is there."""
+    """Return the kill switch: the items that block other networks before the device arrives."""
     return frozenset((*_routes(plan, ()), *_rules(plan)))
 
 
 def items(plan: Plan, families: Iterable[int]) -> frozenset[Item]:
-    """Return all that a tunnel is to have; ``families`` are those that its device can carry."""
+    """Return all items of a tunnel; ``families`` are those that its device can carry."""
     families = tuple(families)
-    addresses = (Address(each) for each in plan.addresses if each.version in families)
+    addresses = (DeviceAddress(each) for each in plan.addresses if each.version in families)
     return frozenset((*addresses, *_routes(plan, families), *_rules(plan)))
 
 
@@ -131,28 +140,28 @@ def _routes(plan: Plan, families: tuple[int, ...]) -> Iterable[Route]:
         yield from (Route(net, plan.table, "throw") for net in plan.bypass)
 
 
-def _rules(plan: Plan) -> Iterable[Rule]:
+def _rules(plan: Plan) -> Iterable[PolicyRule]:
     inside = _inside(plan)
     full = full_families(inside)
     for version in {net.version for net in inside}:
-        yield Rule(version, ANSWERS, MAIN_TABLE, mark=MARK)
-        yield Rule(version, OTHERS, MAIN_TABLE, subnets=True)
-        yield Rule(version, FULL if version in full else PARTIAL, plan.table)
+        yield PolicyRule(version, ANSWERS, MAIN_TABLE, mark=MARK)
+        yield PolicyRule(version, OTHERS, MAIN_TABLE, subnets=True)
+        yield PolicyRule(version, FULL if version in full else PARTIAL, plan.table)
 
 
-def _inside(plan: Plan) -> tuple[Network, ...]:
+def _inside(plan: Plan) -> tuple[Prefix, ...]:
     if not plan.own_table:
         return ()
     return tuple(net for net in dict.fromkeys(plan.routed) if not _covered(net, plan.bypass))
 
 
-def _covered(net: Network, holes: Iterable[Network]) -> bool:
+def _covered(net: Prefix, holes: Iterable[Prefix]) -> bool:
     return any(hole.supernet_of(net) for hole in holes if hole.version == net.version)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to do, in this order: nothing is open to another network in between."""
+    """Items to add, then items to delete: in this order, nothing leaks in between."""
 
     add: tuple[Item, ...]
     delete: tuple[Item, ...]
@@ -162,23 +171,25 @@ class Changes:
 
 
 def changes(plan: Plan, families: Iterable[int], found: Iterable[Item]) -> Changes:
-    """Return what makes of what was found what is planned.
+    """Return the changes that turn the items ``found`` into the planned ones.
 
-    ``families`` are those that the device can carry. What belongs to the namespace's other tunnels
-    stays, and so do the rules that all share.
+    ``families`` are those that the device can carry. Rules of the namespace's other tunnels stay,
+    and so do rules that all tunnels share.
     """
     wanted, present = items(plan, families), frozenset(found)
-    ours = (item for item in present if not (isinstance(item, Rule) and item.table != plan.table))
+    ours = (
+        item for item in present if not (isinstance(item, PolicyRule) and item.table != plan.table)
+    )
     return _ordered(wanted - present, set(ours) - wanted)
 
 
 def removal(own: int, found: Iterable[Item]) -> Changes:
-    """Return what takes a tunnel, whose table is ``own``, out of a namespace.
+    """Return the changes that remove a tunnel from a namespace; ``own`` is the tunnel's table.
 
-    Rules that all tunnels share go with the last of them.
+    Rules that all tunnels share are removed with the last tunnel.
     """
     found = tuple(found)
-    tables = {item.table for item in found if isinstance(item, Rule)} - {MAIN_TABLE, own}
+    tables = {item.table for item in found if isinstance(item, PolicyRule)} - {MAIN_TABLE, own}
     last = not tables
     return _ordered(
         (),
@@ -186,7 +197,7 @@ def removal(own: int, found: Iterable[Item]) -> Changes:
             item
             for item in found
             if (isinstance(item, Route) and item.table == own)
-            or (isinstance(item, Rule) and (last or item.table == own))
+            or (isinstance(item, PolicyRule) and (last or item.table == own))
         ),
     )
 
@@ -201,7 +212,7 @@ def _order(item: Item) -> tuple[int, str]:
             return 3, str(item)
         case Route():
             return 0, str(item)
-        case Rule():
+        case PolicyRule():
             return 1, str(item)
         case _:
             return 2, str(item)

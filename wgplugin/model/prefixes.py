@@ -1,4 +1,4 @@
-"""The arithmetic of IP prefixes, and the prefixes of a full tunnel. Pure."""
+"""Arithmetic of IP prefixes, and the prefixes of a full tunnel. Pure."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ipaddress import (
     collapse_addresses,
 )
 
-Network = IPv4Network | IPv6Network
-Interface = IPv4Interface | IPv6Interface
-Address = IPv4Address | IPv6Address
+Prefix = IPv4Network | IPv6Network
+InterfaceAddress = IPv4Interface | IPv6Interface
+IPAddress = IPv4Address | IPv6Address
 
-EVERYTHING: dict[int, Network] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
+EVERYTHING: dict[int, Prefix] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
 
 
-def full_families(allowed_ips: Iterable[Network]) -> set[int]:
-    """Return the families (4, 6) of which all addresses are allowed, as one prefix or several."""
+def full_families(allowed_ips: Iterable[Prefix]) -> set[int]:
+    """Return the families (4, 6) that are allowed as a whole, by one prefix or by several."""
     nets = tuple(allowed_ips)
     addresses = dict.fromkeys(EVERYTHING, 0)
     for net in nets:
         addresses[net.version] += 1 << net.max_prefixlen - net.prefixlen
-    # To put prefixes together takes long, and most files don't have enough of them.
+    # Merging prefixes is slow, and most files don't have enough of them to cover a family.
     if not any(addresses[version] >= net.num_addresses for version, net in EVERYTHING.items()):
         return set()
     return {net.version for net in collapsed(nets) if net.prefixlen == 0}
 
 
-def collapsed(nets: Iterable[Network]) -> list[Network]:
-    """Return the fewest prefixes, IPv4 before IPv6, that are the same addresses."""
+def collapsed(nets: Iterable[Prefix]) -> list[Prefix]:
+    """Return the fewest prefixes with the same addresses, IPv4 before IPv6."""
     nets = tuple(nets)
     return [
         *collapse_addresses(net for net in nets if isinstance(net, IPv4Network)),
@@ -42,33 +42,33 @@ def collapsed(nets: Iterable[Network]) -> list[Network]:
     ]
 
 
-def blackholed(allowed_ips: Iterable[Network]) -> tuple[Network, ...]:
-    """Return what to route besides, so that a full tunnel in one family is one in both.
+def blackholed(allowed_ips: Iterable[Prefix]) -> tuple[Prefix, ...]:
+    """Return the prefixes to route for IPv6 leak protection: all, if one family is a full tunnel.
 
-    What no peer allows is refused by WireGuard at once, so in the other family the device is a
-    sink: an ordinary network beside the tunnel is no way out.
+    WireGuard refuses at once any packet that no peer allows. So the device is a blackhole for the
+    other family, which then can't leave by an ordinary network beside the tunnel.
     """
     return tuple(EVERYTHING.values()) if full_families(allowed_ips) else ()
 
 
 def blackhole_address(endpoint_id: str) -> IPv6Interface:
-    """Return a made-up unique local address (RFC 4193), always the same for an endpoint.
+    """Return a made-up unique local IPv6 address (RFC 4193), always the same for an endpoint.
 
-    Docker disables IPv6 on a device without such an address, and then no route of it can be set.
+    Docker disables IPv6 on a device without an IPv6 address; no IPv6 route can be set then.
     """
     digest = hashlib.sha256(endpoint_id.encode()).digest()
     return IPv6Interface((b"\xfd" + digest[:15], 128))
 
 
-def without(net: Network, bypass: Iterable[Network]) -> list[Network]:
-    """Return what is left of a prefix, in order, without those that are taken out."""
+def without(net: Prefix, bypass: Iterable[Prefix]) -> list[Prefix]:
+    """Return the rest of a prefix without those in ``bypass``, in order of addresses."""
     parts = [net]
     for hole in bypass:
         parts = [rest for part in parts for rest in _exclude(part, hole)]
     return sorted(parts, key=lambda part: int(part.network_address))
 
 
-def _exclude(net: Network, hole: Network) -> list[Network]:
+def _exclude(net: Prefix, hole: Prefix) -> list[Prefix]:
     if not net.overlaps(hole):
         return [net]
     if net.prefixlen >= hole.prefixlen:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from wgplugin.clock import Clock
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
-from wgplugin.model.backends import HostKernel, Place
+from wgplugin.model.backends import HostKernel, Location
 from wgplugin.model.identity import DEVICE_NAME, device_name
 from wgplugin.state.records import Endpoint
 from wgplugin.state.store import Store
@@ -91,15 +91,15 @@ class Endpoints:
             BackendError: the devices can't be listed or deleted.
             StoreError: a record can't be removed.
         """
-        places = await self._host.places()
+        places = await self._host.locations()
         known = {device_name(endpoint.id) for endpoint in self._store.endpoints}
         for ifname, place in places.items():
-            if place is Place.HOST and ifname not in known and DEVICE_NAME.fullmatch(ifname):
+            if place is Location.HOST and ifname not in known and DEVICE_NAME.fullmatch(ifname):
                 await self._host.delete(ifname)
                 log.warning("deleted the device %s, which no endpoint has", ifname)
         settled = True
         for endpoint in self._store.endpoints:
-            if places.get(device_name(endpoint.id)) is not Place.CONTAINER:
+            if places.get(device_name(endpoint.id)) is not Location.CONTAINER:
                 if self._is_settling(endpoint):
                     settled = False
                 else:
@@ -110,8 +110,8 @@ class Endpoints:
         # Docker may still be at work for an endpoint that this run of the plugin created.
         if endpoint.created.since(self._started) >= 0 and self._is_settling(endpoint):
             return False
-        places = await self._host.places()
-        return places.get(device_name(endpoint.id)) is not Place.CONTAINER
+        places = await self._host.locations()
+        return places.get(device_name(endpoint.id)) is not Location.CONTAINER
 
     async def _drop(self, endpoint: Endpoint) -> None:
         async with self.lock(endpoint.id):

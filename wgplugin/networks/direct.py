@@ -21,7 +21,7 @@ from wgplugin.model.attachment import (
 from wgplugin.model.backends import HostKernel
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.identity import device_name
-from wgplugin.model.prefixes import Interface
+from wgplugin.model.prefixes import InterfaceAddress
 from wgplugin.networks import dns
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.insides import Insides
@@ -80,7 +80,7 @@ class Direct:
         await self._endpoints.delete_all(network_id)
         log.info("network %.12s deleted", network_id)
 
-    async def attach(self, endpoint: NewEndpoint) -> tuple[Interface, ...]:
+    async def attach(self, endpoint: NewEndpoint) -> tuple[InterfaceAddress, ...]:
         """Claim the network's configuration for a container, and decide what Docker sets in it."""
         async with self._endpoints.lock(endpoint.id):
             if endpoint.mac_address:
@@ -106,7 +106,7 @@ class Direct:
                     network_id=network.id,
                     configuration=name,
                     created=self._endpoints.now(),
-                    routes=tuple(map(records.Route.of, found.routes)),
+                    routes=tuple(map(records.RouteRecord.of, found.routes)),
                     gateways=tuple(map(str, found.gateways)),
                     tunnel=dict(endpoint.tunnel),
                     addresses=tuple(map(str, endpoint.addresses)),
@@ -180,7 +180,7 @@ class Direct:
         put_into_force(files.settings)
         return files
 
-    def _check_count(self, file_name: str, addresses: tuple[Interface, ...]) -> None:
+    def _check_count(self, file_name: str, addresses: tuple[InterfaceAddress, ...]) -> None:
         check_count(file_name, addresses, self._insides.limits.addresses_per_family)
 
     def _check_dns(

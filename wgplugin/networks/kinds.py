@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from wgplugin.model.docker_routes import Route
-from wgplugin.model.prefixes import Address, Interface, Network
+from wgplugin.model.docker_routes import DockerRoute
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class NewNetwork:
     id: str
     configuration: str
     tunnel: Mapping[str, str]
-    subnets: tuple[Network, ...]
+    subnets: tuple[Prefix, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class NewEndpoint:
     id: str
     network_id: str
     tunnel: Mapping[str, str]
-    addresses: tuple[Interface, ...]
-    assigned: tuple[Interface, ...]
+    addresses: tuple[InterfaceAddress, ...]
+    assigned: tuple[InterfaceAddress, ...]
     mac_address: str
     dns_servers: frozenset[str]
 
@@ -56,8 +56,8 @@ class Joined:
 
     device: str
     prefix: str
-    routes: tuple[Route, ...]
-    gateways: tuple[Address, ...]
+    routes: tuple[DockerRoute, ...]
+    gateways: tuple[IPAddress, ...]
 
 
 class Kind(Protocol):
@@ -66,7 +66,7 @@ class Kind(Protocol):
     async def create(self, network: NewNetwork) -> None:
         """Check a network's options and configuration, and remember the network."""
 
-    async def attach(self, endpoint: NewEndpoint) -> tuple[Interface, ...]:
+    async def attach(self, endpoint: NewEndpoint) -> tuple[InterfaceAddress, ...]:
         """Prepare a container's attachment; return the addresses that Docker hasn't assigned."""
 
     async def join(self, endpoint_id: str, sandbox: str) -> Joined:

@@ -17,7 +17,7 @@ from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress, short
 from wgplugin.model.identity import device_name
 from wgplugin.model.namespace import Plan
-from wgplugin.model.prefixes import Network
+from wgplugin.model.prefixes import Prefix
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.health import Health, events, health
 from wgplugin.networks.peers import log_trying_again
@@ -53,7 +53,7 @@ class Tunnel:
         self._device = device_name(endpoint.id)
         self._plan: Plan | None = None
         self._config: InterfaceConfig | None = None
-        self._expected: tuple[Network, ...] = ()
+        self._expected: tuple[Prefix, ...] = ()
         self._version = ""
         self._seen = ("", 0)
         self._search = Search(

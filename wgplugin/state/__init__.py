@@ -1,1 +1,1 @@
-"""What the plugin remembers, on disk."""
+"""The plugin's records on disk."""

@@ -1,7 +1,7 @@
-"""What the plugin remembers, as values and as bytes of JSON. Pure.
+"""The plugin's records, as values and as JSON. Pure.
 
-A record's ``version`` tells the layout of its fields. A layout that changes gets the next number
-and a function here that turns the one before into it, so that an upgrade loses nothing.
+A record's ``version`` is the number of its layout. A new layout gets the next number, and a
+function here that converts the previous layout, so an upgrade loses nothing.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.model import docker_routes
 from wgplugin.model.identity import Id
-from wgplugin.model.prefixes import Address, Interface
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 
 VERSION = 3
 
 
 class RecordError(PluginError):
-    """Raised for bytes that are no record."""
+    """Raised for bytes that aren't a record."""
 
 
 class NewerVersionError(RecordError):
-    """Raised for a record that a newer version of the plugin wrote."""
+    """Raised for a record from a newer version of the plugin."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all records; ``id`` is Docker's."""
+    """Base of all records; ``id`` is Docker's id, ``version`` the layout."""
 
     id: Id
     version: int = VERSION
 
 
 class Network(Record, frozen=True, kw_only=True):
-    """A Docker network: the configuration that its containers use, and the tunnel's options.
+    """A Docker network: the name of its configuration, and the texts of the tunnel's options.
 
-    ``addresses`` has the last known address of each of the configuration's host names.
+    ``addresses``: the last known IP address of each host name in the configuration.
     """
 
     configuration: str
@@ -48,36 +48,36 @@ class Network(Record, frozen=True, kw_only=True):
     addresses: dict[str, str] = {}
 
 
-class Route(msgspec.Struct, frozen=True):
-    """A route that Docker is to set; ``next_hop`` is empty for one that is on-link."""
+class RouteRecord(msgspec.Struct, frozen=True):
+    """A route for Docker to set; ``next_hop`` is empty for an on-link route."""
 
     destination: str
     next_hop: str = ""
 
     @classmethod
-    def of(cls, route: docker_routes.Route) -> Route:
+    def of(cls, route: docker_routes.DockerRoute) -> RouteRecord:
         """Return the record of a route."""
         return cls(str(route.destination), str(route.next_hop or ""))
 
-    def value(self) -> docker_routes.Route:
-        """Return the route. Raises ValueError if it is none."""
+    def value(self) -> docker_routes.DockerRoute:
+        """Return the route. Raises ValueError if a field isn't valid."""
         next_hop = ip_address(self.next_hop) if self.next_hop else None
-        return docker_routes.Route(ip_network(self.destination), next_hop)
+        return docker_routes.DockerRoute(ip_network(self.destination), next_hop)
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
-    """A container's attachment, with what Docker is to set in it.
+    """A container's attachment, with the routes and gateways for Docker to set in it.
 
-    ``routes`` and ``gateways`` are decided when the endpoint is created, as that call alone has
-    the container's options. ``created`` is when that was. ``tunnel`` and ``addresses`` are those
-    options, ``assigned`` the addresses of Docker's IPAM; ``sandbox`` is the key of the container's
-    network namespace, from its join on.
+    ``routes`` and ``gateways`` are decided when the endpoint is created, as only that call has the
+    container's options. ``created``: the moment of that call. ``tunnel``, ``addresses``: the
+    container's options. ``assigned``: the addresses from Docker's IPAM. ``sandbox``: the key of the
+    container's network namespace, empty until Join.
     """
 
     network_id: Id
     configuration: str
     created: Moment
-    routes: tuple[Route, ...] = ()
+    routes: tuple[RouteRecord, ...] = ()
     gateways: tuple[str, ...] = ()
     tunnel: dict[str, str] = {}
     addresses: tuple[str, ...] = ()
@@ -85,33 +85,33 @@ class Endpoint(Record, frozen=True, kw_only=True):
     sandbox: str = ""
 
     @property
-    def route_values(self) -> tuple[docker_routes.Route, ...]:
+    def route_values(self) -> tuple[docker_routes.DockerRoute, ...]:
         """The routes."""
         return tuple(route.value() for route in self.routes)
 
     @property
-    def gateway_values(self) -> tuple[Address, ...]:
+    def gateway_values(self) -> tuple[IPAddress, ...]:
         """The gateways."""
         return tuple(map(ip_address, self.gateways))
 
     @property
-    def own_addresses(self) -> tuple[Interface, ...]:
+    def own_addresses(self) -> tuple[InterfaceAddress, ...]:
         """The addresses of the container's option."""
         return tuple(map(ip_interface, self.addresses))
 
     @property
-    def assigned_addresses(self) -> tuple[Interface, ...]:
+    def assigned_addresses(self) -> tuple[InterfaceAddress, ...]:
         """The addresses of Docker's IPAM."""
         return tuple(map(ip_interface, self.assigned))
 
 
 def _from_1(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Version 1 didn't tell when an endpoint was created: before this boot, for all we know."""
+    """Convert version 1, which has no time of creation: assume one before this boot."""
     return {**record, "created": {"boot_id": "", "seconds": 0.0}}
 
 
 def _from_2(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Version 2 had routes as Docker's protocol writes them."""
+    """Convert version 2, whose routes are in the form of Docker's protocol."""
     routes = [
         {"destination": route["Destination"], "next_hop": route["NextHop"]}
         for route in record.get("routes", ())
@@ -133,8 +133,8 @@ def decode(data: bytes, kind: type[R]) -> R:
     """Read a record, of this version or an earlier one.
 
     Raises:
-        NewerVersionError: it is of a later version.
-        RecordError: it isn't a record of this kind at all.
+        NewerVersionError: the record is of a later version.
+        RecordError: the bytes aren't a record of this kind.
     """
     try:
         fields = msgspec.json.decode(data, type=dict[str, Any])

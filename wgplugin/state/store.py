@@ -1,7 +1,8 @@
-"""Networks and endpoints on disk: Docker announces each once and never again.
+"""Networks and endpoints on disk, because Docker announces each only once.
 
-One JSON file a record, in a folder a kind; a file is replaced as a whole or not at all, and is on
-the disk before the answer leaves. No record holds a key: configurations stay in their own folder.
+There is one folder for each kind, and in it one JSON file for each record. A file is replaced as a
+whole or not at all, and is on the disk before Docker gets its response. No record holds a key:
+configurations stay in their own folder.
 """
 
 from __future__ import annotations
@@ -32,19 +33,20 @@ R = TypeVar("R", bound=Record)
 class Records(Generic[R]):
     """All records of one kind: read from memory, written to a folder.
 
-    Whoever holds an endpoint's lock may ask for its network's, but not the other way around.
+    Order of locks: an endpoint's before its network's, never the other way around.
 
-    Memory changes first, so that two requests never both believe a record theirs; it is changed
-    back if the disk refuses, or the caller is cancelled.
+    Memory changes before the disk, so two requests can't both take the same record. The change is
+    undone if the disk refuses it or the caller is cancelled.
     """
 
     def __init__(self, folder: Path, kind: type[R]) -> None:
-        """Read the folder, making it where it is missing.
+        """Read the folder; create it if it is missing.
 
-        A file that holds no record is logged and renamed, so that it is kept but not read again.
+        A damaged file is logged and renamed, so it is kept but not read again. A record from a
+        newer version is logged and left alone.
 
         Raises:
-            StoreError: the folder can't be made or read.
+            StoreError: the folder can't be created or read.
         """
         self._folder = folder
         self._records: dict[str, R] = {}
@@ -78,7 +80,7 @@ class Records(Generic[R]):
         return iter(tuple(self._records.values()))
 
     def lock(self, record_id: str) -> asyncio.Lock:
-        """Return the record's lock, which whoever changes the record holds."""
+        """Return the record's lock; hold it to change the record."""
         return self._locks.setdefault(record_id, asyncio.Lock())
 
     def get(self, record_id: str) -> R | None:
@@ -86,11 +88,12 @@ class Records(Generic[R]):
         return self._records.get(record_id)
 
     async def put(self, record: R) -> None:
-        """Keep the record, in the place of one with its id.
+        """Store the record, and replace one with the same id.
+
+        An error or a cancellation leaves memory and disk unchanged.
 
         Raises:
-            StoreError: it can't be written; memory and disk are as they were. They are, too, if
-                the caller is cancelled.
+            StoreError: the record can't be written.
         """
         before = self._records.get(record.id)
         self._remember(record.id, record)
@@ -104,7 +107,7 @@ class Records(Generic[R]):
             raise
 
     async def remove(self, record_id: str) -> None:
-        """Forget the record; it needn't be there.
+        """Remove the record; a missing one is no error.
 
         Raises:
             StoreError: its file can't be removed.
@@ -160,19 +163,19 @@ class Records(Generic[R]):
 
 
 class Store:
-    """Everything that the plugin remembers."""
+    """All records of the plugin."""
 
     def __init__(self, folder: Path) -> None:
         """Read the state folder.
 
         Raises:
-            StoreError: the folder can't be made or read.
+            StoreError: the folder can't be created or read.
         """
         self.networks = Records(folder / "networks", Network)
         self.endpoints = Records(folder / "endpoints", Endpoint)
 
     def holder(self, configuration: str) -> Endpoint | None:
-        """Return the endpoint that uses the configuration now, if one does."""
+        """Return the endpoint that uses the configuration now, or None."""
         return next((e for e in self.endpoints if e.configuration == configuration), None)
 
 
