@@ -131,7 +131,7 @@ def test_every_example_has_a_page_that_starts_it_first_and_ends_it_last() -> Non
         assert {service["image"] for service in services.values()} <= {"alpine", "busybox"}
 
 
-def test_block_is_told_with_its_place_language_and_text() -> None:
+def test_block_is_reported_with_its_place_language_and_text() -> None:
     text = "# Title\n\n```sh\none\n\n  two\n```\nand\n````text\n```\n````\n"
     assert blocks("page.md", text) == [
         Block("page.md", 4, "sh", "one\n\n  two\n"),
@@ -184,7 +184,7 @@ def test_anchors_are_those_of_headings_and_of_html_outside_of_code() -> None:
     }
 
 
-def test_links_are_told_with_their_lines_wherever_they_stand() -> None:
+def test_links_are_reported_with_their_lines_wherever_they_stand() -> None:
     text = (
         'One [link](a.md#b) and ![picture](c.svg "Title")\nand [another\none](<d.md>).\n'
         '```text\n[no](link)\n```\n`[no](link)`\n[ref]: e.md\n<img src="f.svg">\n'

@@ -77,7 +77,7 @@ def test_codes_count_up_from_the_first_of_their_group() -> None:
 
 
 @pytest.mark.parametrize("line", LINES, ids=[line.code for line in LINES])
-def test_line_tells_what_is_said_and_cause_and_cure(line: Line) -> None:
+def test_line_has_message_cause_and_cure(line: Line) -> None:
     assert line.says
     assert line.cause.endswith(".")
     assert line.cure.endswith(".")
@@ -96,7 +96,7 @@ def said() -> Iterator[str]:
                 yield re.sub(r"%(\.\d+)?[ds]", "…", node.value)
 
 
-def test_what_a_line_says_is_what_the_plugin_says() -> None:
+def test_message_of_a_line_is_that_of_the_plugin() -> None:
     texts = "\n".join(text.replace("\n", " ") for text in said())
     for line in LINES:
         for shape in re.findall(r"`([^`]+)`", line.says):
@@ -170,7 +170,7 @@ def test_each_mistake_of_a_file_ends_with_its_code(client: Client, tmp_path: Pat
     assert codes_of(err(client, "CreateNetwork", create_network("home"))) == [Code.UNUSED_YAML]
 
 
-def test_what_the_kernel_refuses_has_one_code_with_the_name_of_the_file(
+def test_refusal_of_the_kernel_has_one_code_and_the_name_of_the_file(
     client: Client, backend: MemoryHost
 ) -> None:
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
@@ -179,7 +179,7 @@ def test_what_the_kernel_refuses_has_one_code_with_the_name_of_the_file(
     assert err(client, "Join", ENDPOINT) == "home.conf: configure fails [WG403]"
 
 
-def test_what_nobody_foresaw_has_a_code(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unforeseen_failure_has_a_code(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError
 
@@ -187,7 +187,7 @@ def test_what_nobody_foresaw_has_a_code(client: Client, monkeypatch: pytest.Monk
     assert codes_of(err(client, "CreateNetwork", create_network("home"))) == [Code.FAILED]
 
 
-def test_what_takes_too_long_has_a_code(client: Client, backend: MemoryHost) -> None:
+def test_call_that_takes_too_long_has_a_code(client: Client, backend: MemoryHost) -> None:
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
     client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
     backend.hanging.add("create")
@@ -224,7 +224,7 @@ def test_state_that_is_not_used_is_logged_with_its_code(
     assert codes_of("\n".join(caplog.messages)) == [Code.STATE_DAMAGED, Code.STATE_NEWER]
 
 
-def test_command_line_tells_codes(tmp_path: Path) -> None:
+def test_errors_of_the_command_line_have_codes(tmp_path: Path) -> None:
     (tmp_path / "my home.conf").write_text(HOME)
     (tmp_path / "wrong.conf").write_text("x")
     (tmp_path / "wgplugin.yaml").write_text("configurations: {hume: {}}")

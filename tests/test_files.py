@@ -28,7 +28,7 @@ def test_file_that_is_too_large_is_not_read_whole(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_file_that_becomes_a_fifo_this_moment_stops_nobody(
+def test_file_that_becomes_a_fifo_at_once_does_not_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"

@@ -61,7 +61,7 @@ def arp(source: str, target: str) -> Frame:
         pytest.param(Frame("eth0", 0x88CC, b"x"), id="not IP"),
     ],
 )
-def test_what_may_be_seen_is_no_leak(frame: Frame) -> None:
+def test_allowed_frame_is_no_leak(frame: Frame) -> None:
     assert not BOUNDARY.leaks([frame])
 
 

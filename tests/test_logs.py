@@ -32,7 +32,7 @@ def test_line_has_its_level_and_its_logger() -> None:
         assert os.read(reading, PIPE_SIZE) == b"WARNING wgplugin.test: this happened\n"
 
 
-def test_log_that_nobody_reads_stops_nobody_and_tells_what_was_lost() -> None:
+def test_log_without_a_reader_drops_lines_and_counts_them() -> None:
     with pipe() as (reading, log):
         for number in range(10_000):
             log.info("line %d", number)
@@ -48,7 +48,7 @@ def test_log_that_nobody_reads_stops_nobody_and_tells_what_was_lost() -> None:
         assert last == "INFO wgplugin.test: read again"
 
 
-def test_log_whose_reader_is_gone_stops_nobody() -> None:
+def test_log_whose_reader_is_gone_blocks_nothing() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     log = logging.Logger("wgplugin.test")
@@ -57,7 +57,7 @@ def test_log_whose_reader_is_gone_stops_nobody() -> None:
     os.close(writing)
 
 
-def test_what_looks_like_a_key_is_not_written() -> None:
+def test_line_with_a_key_is_logged_without_it() -> None:
     with pipe() as (reading, log):
         log.debug('{"wireguard-config":"%s"}', KEY)
         assert os.read(reading, PIPE_SIZE) == (

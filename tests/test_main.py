@@ -68,7 +68,7 @@ def test_sigterm_ends_it(tmp_path: Path) -> None:
         assert process.wait(30) in (0, -signal.SIGTERM)
 
 
-def test_unknown_log_level_is_said_and_does_no_harm(tmp_path: Path) -> None:
+def test_unknown_log_level_is_logged_and_does_no_harm(tmp_path: Path) -> None:
     with plugin(tmp_path, LOG_LEVEL="chatty") as process:
         wait_for(tmp_path / "socket")
         assert Client(tmp_path / "socket").call("Plugin.Activate")[0] == 200
@@ -76,7 +76,7 @@ def test_unknown_log_level_is_said_and_does_no_harm(tmp_path: Path) -> None:
         assert "LOG_LEVEL: 'chatty' isn't debug, info" in process.communicate()[0]
 
 
-def test_broken_settings_are_said_and_do_no_harm(tmp_path: Path) -> None:
+def test_broken_settings_are_logged_and_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "wgplugin.yaml").write_text("log-level: loud")
     with plugin(tmp_path, RESOLVE_TIMEOUT="soon") as process:
         wait_for(tmp_path / "socket")
@@ -95,7 +95,7 @@ def test_live_edition_that_cannot_enter_containers_says_so(tmp_path: Path) -> No
     assert line.endswith(" [WG407]\n")
 
 
-def test_state_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+def test_state_folder_that_cannot_be_used_is_logged(tmp_path: Path) -> None:
     (tmp_path / "networks").touch()
     with plugin(tmp_path) as process:
         output = process.communicate(timeout=30)[0]

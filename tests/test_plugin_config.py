@@ -72,7 +72,7 @@ def test_docker_is_given_the_edition_s_config_with_the_package_s_version(
     assert config == {**(live if edition == "live" else base), "description": description}
 
 
-def test_build_is_told_apart_by_its_files_and_its_config(tmp_path: Path) -> None:
+def test_build_has_a_name_of_its_files_and_its_config(tmp_path: Path) -> None:
     for name in ("one", "same", "other"):
         (tmp_path / name).write_text(name.replace("same", "one"))
     one, same, other = (rendered("base", tmp_path / name) for name in ("one", "same", "other"))

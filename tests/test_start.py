@@ -12,7 +12,7 @@ IMPORTS = (
 SLOW = {"argparse", "asyncio", "contextlib", "enum", "logging", "pathlib", "socket", "typing"}
 
 
-def test_what_listens_imports_nothing_that_takes_long() -> None:
+def test_listening_program_imports_nothing_slow() -> None:
     command = [sys.executable, "-I", "-S", "-c", IMPORTS, str(CHECKOUT)]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     assert "wgplugin.start" in modules

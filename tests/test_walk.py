@@ -34,12 +34,12 @@ def test_files_are_written_where_the_shell_is_by_then(tmp_path: Path) -> None:
     assert (tmp_path / "inner" / "compose.yaml").read_text() == "a: c\n"
 
 
-def test_what_is_shown_and_no_file_is_passed_by(tmp_path: Path) -> None:
+def test_block_that_is_no_file_is_passed_by(tmp_path: Path) -> None:
     follow("```console\ntouch shown\n```\n```text\ntouch text\n```\n", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_failure_is_told_with_the_place_of_its_block_and_all_that_this_printed(
+def test_failure_is_reported_with_its_block_and_all_output(
     tmp_path: Path,
 ) -> None:
     page = "```sh\necho before\n```\n\n```sh\necho one\ncat missing\necho two\n```\n"

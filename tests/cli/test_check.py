@@ -97,7 +97,7 @@ def interface(addresses: str, allowed_ips: str, other: str = "") -> str:
         ("", "10.0.0.0/8, fd00::/8", "10.0.0.0/8, fd00::/8", ""),
     ],
 )
-def test_routes_are_told_as_the_file_has_them(
+def test_routes_are_reported_as_the_file_has_them(
     addresses: str, allowed_ips: str, routes: str, sink: str
 ) -> None:
     found = reported(interface(addresses, allowed_ips))
@@ -124,7 +124,7 @@ def test_table_off_routes_nothing() -> None:
     assert re.search(r"routes +none", container_text(found))
 
 
-def test_allowed_ips_without_an_address_of_their_family_are_told() -> None:
+def test_allowed_ips_without_an_address_of_their_family_are_reported() -> None:
     found = reported(interface("10.0.0.2/32", "10.0.0.0/8, fd00::/8"))
     assert (found.routes, found.unrouted) == (("10.0.0.0/8",), ("fd00::/8",))
     assert "no route   fd00::/8: the file has no IPv6 Address" in container_text(found)
@@ -132,7 +132,7 @@ def test_allowed_ips_without_an_address_of_their_family_are_told() -> None:
 
 @relaxed
 @given(configs(), st.booleans())
-def test_each_of_the_allowed_ips_is_told_to_be_routed_or_not(
+def test_each_of_the_allowed_ips_is_reported_as_routed_or_not(
     config: InterfaceConfig, sink: bool
 ) -> None:
     found = report(config, TunnelSettings(sink=sink))
@@ -169,12 +169,12 @@ def test_no_route_leads_to_what_bypasses_the_tunnel(
         ("", "", rf"peer 1 +{re.escape(PUBLIC)} which has no Endpoint"),
     ],
 )
-def test_people_are_told(other: str, peer: str, said: str) -> None:
+def test_report_is_a_table_for_people(other: str, peer: str, said: str) -> None:
     text = container_text(reported(f"{INTERFACE}{other}{PEER}{peer}"))
     assert re.search(said, text + "\n")
 
 
-def test_dns_that_is_required_is_told_so() -> None:
+def test_required_dns_is_reported_as_required() -> None:
     found = reported(f"{INTERFACE}DNS = 10.0.0.1\n{PEER}", dns="require")
     assert "must be given to Docker: docker run --dns 10.0.0.1" in container_text(found)
 
@@ -182,7 +182,7 @@ def test_dns_that_is_required_is_told_so() -> None:
 # What is wrong
 
 
-def test_five_mistakes_are_all_told_as_docker_would_tell_them(
+def test_five_mistakes_are_all_reported_as_docker_shows_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "five.conf"
@@ -199,7 +199,7 @@ def test_five_mistakes_are_all_told_as_docker_would_tell_them(
     assert str(caught.value).splitlines() == expected
 
 
-def test_five_mistakes_are_told_to_programs(
+def test_five_mistakes_are_reported_to_programs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "five.conf"
@@ -224,7 +224,7 @@ def test_five_mistakes_are_told_to_programs(
     )
 
 
-def test_warning_is_told_and_does_no_harm(
+def test_warning_is_reported_and_does_no_harm(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "home.conf"
@@ -253,7 +253,7 @@ def test_file_whose_name_no_option_can_have_is_warned_of(
     ],
 )
 @pytest.mark.parametrize("name", ["home.conf", "wgplugin.yaml"])
-def test_what_cannot_be_read_has_a_status_of_its_own(
+def test_unreadable_file_has_an_exit_status_of_its_own(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     make: Callable[[Path], object],
@@ -269,7 +269,9 @@ def test_what_cannot_be_read_has_a_status_of_its_own(
 # Settings
 
 
-def test_settings_are_checked_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_are_checked_and_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "home.conf").write_text(FULL)
     for name in ("wgplugin.yaml", "draft.yml"):
         file = tmp_path / name
@@ -282,14 +284,14 @@ def test_settings_are_checked_and_told(tmp_path: Path, capsys: pytest.CaptureFix
         assert err == f"{file}: warning: {said}\n"
 
 
-def test_broken_settings_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_settings_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "wgplugin.yaml"
     file.write_text("defaults:\n  dns: maybe\n")
     assert check.run([str(file)], as_json=False) == 1
     assert capsys.readouterr().err.startswith(f"{file}:2:8: dns: 'maybe' isn't warn, require or")
 
 
-def test_settings_that_do_not_go_together_are_told(
+def test_settings_that_do_not_go_together_are_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "wgplugin.yaml"
@@ -308,7 +310,7 @@ def test_settings_beside_a_configuration_count(
     assert file["container"]["sink"] == []
 
 
-def test_broken_settings_beside_a_configuration_are_told_once(
+def test_broken_settings_beside_a_configuration_are_reported_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [tmp_path / "home.conf", tmp_path / "work.conf"]
@@ -329,7 +331,7 @@ def test_examples_are_fine(capsys: pytest.CaptureFixture[str]) -> None:
     assert err == ""
 
 
-def test_no_secret_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_secret_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "home.conf"
     for text in (FULL, FULL.replace("PrivateKey", "PrivatKey"), FULL.replace("= A", "= !A")):
         file.write_text(text)
@@ -340,9 +342,7 @@ def test_no_secret_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert not re.search(f"{re.escape(PRIVATE[:12])}|{re.escape(PRESHARED[:12])}", said)
 
 
-def test_name_in_no_encoding_can_be_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_name_in_no_encoding_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     name = os.fsdecode(bytes(tmp_path) + b"/\xff.conf")
     Path(name).write_text(FULL)
     assert check.run([name], as_json=False) == 0

@@ -34,7 +34,7 @@ def test_configuration_is_read_as_it_is_now(tmp_path: Path) -> None:
     assert load(folder, "home").mtu == 1380
 
 
-async def test_edit_that_no_time_tells_counts_at_once(tmp_path: Path) -> None:
+async def test_edit_without_a_new_time_counts_at_once(tmp_path: Path) -> None:
     folder, path = ConfigFolder(tmp_path), tmp_path / "home.conf"
 
     path.write_text(TEXT)
@@ -134,7 +134,7 @@ def make_device(path: Path) -> None:
         (lambda path: path.symlink_to("nowhere"), "no such file"),
     ],
 )
-def test_what_is_not_a_configuration_is_an_error(
+def test_file_that_is_no_configuration_is_an_error(
     tmp_path: Path, make: Callable[[Path], object], said: str
 ) -> None:
     make(tmp_path / "home.conf")

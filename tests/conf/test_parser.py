@@ -80,7 +80,7 @@ def key(text: str) -> Key:
         pytest.param(f"{INTERFACE}Address=\nDNS=,\nMTU=\nTable=\nPostUp=\n", id="empty values"),
     ],
 )
-def test_a_file_may_be_written_in_these_ways(text: str | bytes) -> None:
+def test_file_may_be_written_in_these_ways(text: str | bytes) -> None:
     config = accepted(text)
     assert config.private_key == key(PRIVATE)
     assert config == accepted(INTERFACE)
@@ -135,7 +135,7 @@ def test_addresses_keep_their_host_bits_and_order(text: str, expected: list[str]
     assert config.addresses == tuple(map(ip_interface, expected))
 
 
-def test_dns_servers_and_search_domains_are_told_apart() -> None:
+def test_dns_servers_and_search_domains_are_separated() -> None:
     config = interface("DNS = 10.2.0.1, fritz.box fd00::1\nDNS = corp.example,1.1.1.1")
     assert config.dns == tuple(map(ip_address, ["10.2.0.1", "fd00::1", "1.1.1.1"]))
     assert config.dns_search == ("fritz.box", "corp.example")
@@ -230,7 +230,7 @@ def test_a_range_belongs_to_the_last_peer_that_claims_it() -> None:
 
 @relaxed
 @given(data=st.data(), config=configs())
-def test_what_is_written_is_read_back(data: st.DataObject, config: InterfaceConfig) -> None:
+def test_written_configuration_is_read_back(data: st.DataObject, config: InterfaceConfig) -> None:
     assert accepted(data.draw(written(config))) == config
 
 
@@ -277,7 +277,7 @@ def test_a_large_bad_file_is_answered_with_a_bounded_number_of_faults(text: str)
         (f"{PEER}{PEER}", (5, 1), "this is the [Peer] of line 3 again"),
     ],
 )
-def test_what_is_ignored_is_told_once(text: str, place: tuple[int, int], part: str) -> None:
+def test_ignored_line_is_reported_once(text: str, place: tuple[int, int], part: str) -> None:
     [warning] = interface(text).warnings
     assert (warning.line, warning.column) == place
     assert part in str(warning)
@@ -392,7 +392,9 @@ MISTAKES: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("text", "faults"), MISTAKES, ids=[faults[0] for _, faults in MISTAKES])
-def test_a_mistake_is_told_with_its_place_and_what_was_meant(text: str, faults: list[str]) -> None:
+def test_mistake_is_reported_with_its_place_and_what_was_meant(
+    text: str, faults: list[str]
+) -> None:
     error = refused(INTERFACE + text + "\n")
     told = [f"{each.line}:{each.column} {each}" for each in error.faults]
     starts = [each for each in faults if each[0].isdigit()]
@@ -438,12 +440,12 @@ def test_a_mistake_is_told_with_its_place_and_what_was_meant(text: str, faults: 
         ),
     ],
 )
-def test_a_file_that_is_wrong_as_a_whole_is_told_in_one_line(data: bytes, expected: str) -> None:
+def test_file_that_is_wrong_as_a_whole_is_reported_in_one_line(data: bytes, expected: str) -> None:
     [line] = str(refused(data)).splitlines()
     assert line.startswith(expected)
 
 
-def test_all_mistakes_of_a_file_are_told_at_once_in_their_order() -> None:
+def test_all_mistakes_of_a_file_are_reported_at_once_in_their_order() -> None:
     text = (
         f"[Interface]\nPrivateKey = {PRIVATE[1:]}\nAdress = 10.0.0.1\n; x\n"
         "[Peer]\nAllowedIPs = 10.0.0.0/33\nEndpoint = vpn.example\n"
@@ -461,7 +463,7 @@ def test_all_mistakes_of_a_file_are_told_at_once_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("name", ["PrivateKey", "PrivateKeyy", "Private-Key", "privatekey "])
-def test_a_key_with_a_mistake_is_not_told_to_be_missing(name: str) -> None:
+def test_key_with_a_mistake_is_not_reported_as_missing(name: str) -> None:
     error = refused(f"[Interface]\n{name} = {PRIVATE[1:]}\n")
     assert len(error.faults) == 1
     assert "has no PrivateKey" not in str(error)

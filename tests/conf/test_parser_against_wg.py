@@ -231,14 +231,14 @@ def differences(
 
 @settings(run_many, max_examples=EXAMPLES)
 @given(text=nearly_files())
-def test_what_wg_takes_is_taken_and_what_it_refuses_is_refused(wg: Wg, text: str) -> None:
+def test_file_is_accepted_exactly_if_wg_accepts_it(wg: Wg, text: str) -> None:
     differences(text, wg.complaint(text.encode()))
 
 
 @needs_wg_quick
 @settings(run_many, max_examples=QUICK_EXAMPLES)
 @given(text=nearly_quick_files())
-def test_what_wg_quick_takes_is_taken_and_what_it_refuses_is_refused(wg: Wg, text: str) -> None:
+def test_file_is_accepted_exactly_if_wg_quick_accepts_it(wg: Wg, text: str) -> None:
     complaint = wg.complaint_after_wg_quick(text.encode())
     differences(text, complaint, STRICTER | STRICTER_THAN_STRIP)
 

@@ -102,7 +102,7 @@ def test_option_means_the_same_in_the_file(
         ("dns", KEY, "wireguard-dns: this isn't warn"),
     ],
 )
-def test_wrong_option_is_told_with_its_name_and_what_there_is(
+def test_wrong_option_is_reported_with_its_name_and_what_there_is(
     name: str, text: str, said: str
 ) -> None:
     with pytest.raises(PluginError) as caught:
@@ -110,7 +110,7 @@ def test_wrong_option_is_told_with_its_name_and_what_there_is(
     assert said in str(caught.value)
 
 
-def test_wrong_variable_of_the_environment_is_told_with_its_name() -> None:
+def test_wrong_variable_of_the_environment_is_reported_with_its_name() -> None:
     with pytest.raises(PluginError, match="RESOLVE_TIMEOUT: 'soon' isn't a number of seconds"):
         Settings().override({"resolve-timeout": "soon"})
 
@@ -241,13 +241,13 @@ def test_configuration_may_have_a_number_for_a_name() -> None:
         (f"%YAML {'1' * 5000}.1\n---\n", ": this isn't YAML"),
     ],
 )
-def test_fault_is_told_with_its_place_and_a_hint(text: str | bytes, said: str) -> None:
+def test_fault_is_reported_with_its_place_and_a_hint(text: str | bytes, said: str) -> None:
     error = refused(text)
     assert str(error).startswith("wgplugin.yaml:")
     assert said in str(error)
 
 
-def test_all_faults_of_a_file_are_told_at_once() -> None:
+def test_all_faults_of_a_file_are_reported_at_once() -> None:
     text = "log-level: x\nresolve-timeout: x\ndefaults: {dns: x, bypass: [x, y]}\ncolour: x\n"
     assert [(fault.line, fault.column) for fault in refused(text).faults] == [
         (1, 12),
@@ -259,7 +259,7 @@ def test_all_faults_of_a_file_are_told_at_once() -> None:
     ]
 
 
-def test_no_more_faults_are_told_than_anyone_reads() -> None:
+def test_number_of_reported_faults_is_bounded() -> None:
     assert len(refused("\n".join(f"x{n}: 1" for n in range(1000))).faults) == MAX_FAULTS
 
 
@@ -342,7 +342,7 @@ def test_file_is_read_as_it_is_now_and_need_not_be_there(tmp_path: Path) -> None
         (os.mkfifo, "isn't a file"),
     ],
 )
-def test_what_is_no_file_of_settings_is_an_error(tmp_path: Path, make: Any, said: str) -> None:
+def test_file_that_is_no_settings_is_an_error(tmp_path: Path, make: Any, said: str) -> None:
     make(tmp_path / "wgplugin.yaml")
     with pytest.raises(ConfigError, match=f"wgplugin.yaml: .*{said}"):
         ConfigFolder(tmp_path).settings()

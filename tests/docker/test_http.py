@@ -224,7 +224,7 @@ def test_endpoint_id_that_could_be_a_path_is_refused(client: Client, endpoint_id
         assert answer["Err"].startswith("the request can't be read")
 
 
-def test_request_that_breaks_off_does_nothing_and_is_said(
+def test_request_that_breaks_off_does_nothing_and_is_logged(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: Queue[str] = Queue()

@@ -57,7 +57,7 @@ Endpoint = vpn.example.com
 """
 
 
-def test_every_mistake_is_told_with_its_place_and_code(configurations: Configurations) -> None:
+def test_every_mistake_is_reported_with_its_place_and_code(configurations: Configurations) -> None:
     configurations.write("wrong", FIVE_MISTAKES)
     output = refused(*create_network("wrong", "wrong"))
     for place in ("2:1", "3:20", "4:1", "7:23", "8:12"):

@@ -1,12 +1,13 @@
 """Which files are taken for containers' namespaces; what is done in them: see tests/e2e/live."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from wgplugin.kernel.containers import KEY, KernelContainers
 from wgplugin.kernel.setns import trouble
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize(
@@ -27,15 +28,12 @@ def test_only_docker_s_names_for_namespaces_are_taken(key: str, name: str | None
     assert (match and match[1]) == name
 
 
-def test_namespace_that_is_not_there_is_an_answer(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        sandboxes = KernelContainers(tmp_path)
-        key = "/var/run/docker/netns/0123456789ab"
-        assert not await sandboxes.exists(key)
-        assert await sandboxes.observe(key, "wgp0123456789ab") is None
-
-    asyncio.run(scenario())
+async def test_namespace_that_is_not_there_is_an_answer(tmp_path: Path) -> None:
+    sandboxes = KernelContainers(tmp_path)
+    key = "/var/run/docker/netns/0123456789ab"
+    assert not await sandboxes.exists(key)
+    assert await sandboxes.observe(key, "wgp0123456789ab") is None
 
 
-def test_folder_that_is_not_mounted_is_told(tmp_path: Path) -> None:
+def test_folder_that_is_not_mounted_is_reported(tmp_path: Path) -> None:
     assert "isn't mounted" in trouble(tmp_path)

@@ -64,7 +64,7 @@ def test_without_dns_nothing_is_done_about_names() -> None:
     assert "names" in [chain.name for chain in firewall.chains(DNS)]
 
 
-def test_what_comes_from_the_tunnel_s_addresses_is_not_marked() -> None:
+def test_packet_from_the_tunnel_s_address_is_not_marked() -> None:
     answers = firewall.chains(PLAN)[0]
     assert len(answers.rules) == len(PLAN.addresses) + 1
     for address, rule in zip(PLAN.addresses, answers.rules, strict=False):

@@ -48,7 +48,7 @@ def test_plugin_dumps_no_core(tmp_path: Path) -> None:
         assert resource.prlimit(process.pid, resource.RLIMIT_CORE) == (0, 0)
 
 
-def test_what_is_given_up_is_gone_for_a_program_that_is_run(tmp_path: Path) -> None:
+def test_dropped_capability_is_gone_in_a_program_that_is_run(tmp_path: Path) -> None:
     script = (
         "import os; from wgplugin.kernel import privileges; privileges.drop();"
         "os.execv('/bin/cat', ['cat', '/proc/self/status'])"

@@ -130,7 +130,7 @@ def test_no_default_route_is_given(allowed_ips: list[Prefix]) -> None:
 
 
 @given(st.lists(networks), st.lists(networks, max_size=3), networks)
-def test_what_is_routed_is_what_is_allowed_and_not_bypassed(
+def test_routes_are_the_allowed_ips_without_the_bypass(
     allowed_ips: list[Prefix], bypass: list[Prefix], probe: Prefix
 ) -> None:
     routes = plan(ADDRESSES, allowed_ips, bypass)

@@ -48,7 +48,7 @@ def test_allowed_ips_are_routes_as_they_are() -> None:
     assert routes(items, "device") == {"0.0.0.0/0", "10.0.0.0/8", "::/0"}
 
 
-def test_what_is_in_the_tunnel_is_in_no_other_network_without_it() -> None:
+def test_prefix_of_the_tunnel_is_unreachable_without_it() -> None:
     wanted = planned("0.0.0.0/0 10.0.0.0/8 ::/0")
     for items in (
         namespace.blocked_exits(wanted),
@@ -113,7 +113,7 @@ def test_nothing_is_open_in_between() -> None:
     halves = [Route(net, MAIN_TABLE) for net in networks("0.0.0.0/1 128.0.0.0/1")]
     todo = namespace.changes(wanted, (4,), halves)
     kinds = [item.kind if isinstance(item, Route) else type(item).__name__ for item in todo.add]
-    assert kinds == ["unreachable", "Rule", "Rule", "Rule", "Address", "device"]
+    assert kinds == ["unreachable", *["PolicyRule"] * 3, "DeviceAddress", "device"]
     assert set(todo.delete) == set(halves)
 
 

@@ -153,7 +153,7 @@ def test_start_gives_a_container_that_is_starting_its_time(host: Host) -> None:
     assert not list(host.store.endpoints)
 
 
-def test_start_without_any_configuration_is_said_if_there_are_networks(
+def test_start_with_networks_and_no_configuration_is_logged(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     asyncio.run(host.upkeep.reconcile())
@@ -241,9 +241,7 @@ async def later(steps: int, call: Coroutine[Any, Any, object]) -> object:
 
 @pytest.mark.parametrize("steps", range(8))
 @pytest.mark.parametrize("delete", ["network", "endpoint"])
-def test_what_is_deleted_while_a_container_joins_leaves_nothing(
-    host: Host, delete: str, steps: int
-) -> None:
+def test_network_deleted_during_a_join_leaves_nothing(host: Host, delete: str, steps: int) -> None:
     asyncio.run(host.create_endpoint("n1", "e1"))
     deletion = host.delete_network("n1") if delete == "network" else host.delete_endpoint("e1")
     at_once(later(steps, host.join("n1", "e1")), later(8 - steps, deletion))
@@ -439,7 +437,7 @@ def test_bypass_and_default_gateway_do_not_go_together(host: Host) -> None:
 
 
 @pytest.mark.parametrize("policy", ["warn", "off"])
-def test_dns_that_the_container_does_not_ask_is_told(
+def test_dns_that_the_container_does_not_ask_is_reported(
     host: Host, caplog: pytest.LogCaptureFixture, policy: str
 ) -> None:
     host.write("home", ADDRESS + "DNS = 10.64.0.1\n")
@@ -455,7 +453,7 @@ def test_dns_that_is_required_and_not_asked_is_an_error(host: Host) -> None:
         asyncio.run(host.create_endpoint("n1", "e1"))
 
 
-def test_what_a_file_has_and_nobody_minds_is_said_when_its_network_is_created(
+def test_ignored_line_of_a_file_is_logged_when_its_network_is_created(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     host.write("home", ADDRESS + "PostUp = reboot\n", PEER + "AllowedIPs = ::/0\n")

@@ -70,5 +70,5 @@ def test_peer_that_moved_is_an_event_without_its_whole_key() -> None:
     assert event == ("endpoint changed: peer AAAAAAAA… from 192.0.2.1:51820 to [2001:db8::1]:51820")
 
 
-def test_first_look_tells_of_no_move() -> None:
+def test_first_look_reports_no_move() -> None:
     assert not events(None, device(peer()), Health.NEVER, Health.NEVER)

@@ -88,7 +88,7 @@ async def test_second_search_waits_for_the_end_of_the_first(tmp_path: Path) -> N
     assert looking.told == [""]
 
 
-async def test_peer_that_is_not_found_is_told(tmp_path: Path) -> None:
+async def test_peer_that_is_not_found_is_reported(tmp_path: Path) -> None:
     looking = Looking(tmp_path)
     looking.resolver.error = "vpn.test can't be resolved"
     looking.search.begin(SOUGHT, 0.0, 1.0)

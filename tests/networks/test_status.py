@@ -138,14 +138,14 @@ def test_sockets_of_all_plugins_are_found(tmp_path: Path) -> None:
     assert found == ["0123/wireguard.sock", "89ab/wireguard.sock"]
 
 
-def test_nobody_there_is_told_with_what_to_do(
+def test_missing_plugin_is_reported_with_a_cure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert status.run(tmp_path / "sock", watch=False, as_json=False) == 1
     assert "is the plugin enabled, and are you root?" in capsys.readouterr().err
 
 
-def test_another_program_on_the_socket_is_told(
+def test_another_program_on_the_socket_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def refuse(request: object) -> Response:

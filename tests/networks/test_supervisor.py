@@ -67,7 +67,7 @@ async def test_container_that_is_there_is_closed_before_its_device_comes(host: L
 
 
 @pytest.mark.parametrize("trouble", ["not there yet", "closing fails"])
-async def test_docker_is_told_routes_where_the_container_cannot_be_closed(
+async def test_container_that_cannot_be_closed_gets_docker_s_routes(
     host: LiveHost, trouble: str
 ) -> None:
     if trouble == "closing fails":
@@ -141,7 +141,7 @@ async def test_all_addresses_are_set_and_docker_gets_the_first_of_each_family(
     assert found == {"10.8.0.2/32", "10.8.0.3/32", "fd08::2/128", "fd08::3/128"}
 
 
-async def test_addresses_of_assigned_families_are_not_told_to_docker(host: LiveHost) -> None:
+async def test_addresses_of_assigned_families_are_not_answered(host: LiveHost) -> None:
     host.edit(interface="Address = 10.8.0.3/32")
     await host.create()
     answer = await host.driver.create_endpoint(
@@ -198,7 +198,7 @@ async def test_file_that_keeps_changing_is_not_read_half_done(host: LiveHost) ->
     assert host.routes() == {"10.4.0.0/16"}
 
 
-async def test_edit_with_errors_changes_nothing_and_is_told_once(
+async def test_edit_with_errors_changes_nothing_and_is_reported_once(
     host: LiveHost, caplog: pytest.LogCaptureFixture
 ) -> None:
     tunnel = await host.start_container()
@@ -244,7 +244,7 @@ async def test_container_starts_without_its_peer_which_comes_later(host: LiveHos
     await search_until(host, tunnel, HERE)
 
 
-async def test_peer_that_does_not_resolve_is_told_until_it_does(host: LiveHost) -> None:
+async def test_peer_that_does_not_resolve_is_reported_until_it_does(host: LiveHost) -> None:
     host.edit(endpoint="vpn.example.test:51820")
     tunnel = await host.start_container()
     while "can't be resolved" not in tunnel.status().error:
@@ -258,7 +258,7 @@ async def test_peer_that_does_not_resolve_is_told_until_it_does(host: LiveHost) 
         await asyncio.sleep(0)
 
 
-async def test_trouble_that_lasts_is_told_once(
+async def test_trouble_that_lasts_is_reported_once(
     host: LiveHost, caplog: pytest.LogCaptureFixture
 ) -> None:
     tunnel = await host.start_container()
@@ -304,7 +304,7 @@ async def test_leave_takes_all_out_and_a_later_edit_puts_nothing_back(host: Live
     assert not host.live.tunnels
 
 
-async def test_what_cannot_be_set_up_is_told_and_the_rest_is_there(host: LiveHost) -> None:
+async def test_firewall_that_fails_is_reported_and_the_rest_is_set_up(host: LiveHost) -> None:
     host.containers.failing.add("apply_firewall")
     tunnel = await host.start_container()
     assert "neither DNS nor answers" in tunnel.status().error
@@ -316,7 +316,7 @@ async def test_what_cannot_be_set_up_is_told_and_the_rest_is_there(host: LiveHos
     assert not tunnel.status().error
 
 
-async def test_device_that_is_gone_is_told_once(
+async def test_device_that_is_gone_is_reported_once(
     host: LiveHost, caplog: pytest.LogCaptureFixture
 ) -> None:
     tunnel = await host.start_container()
@@ -340,7 +340,7 @@ async def test_tunnel_is_taken_up_by_a_new_plugin_with_what_was_edited_meanwhile
     keeping.cancel()
 
 
-async def test_status_tells_how_the_tunnel_is(host: LiveHost) -> None:
+async def test_status_has_health_and_peers_of_the_tunnel(host: LiveHost) -> None:
     tunnel = await host.start_container()
     host.age(1)
     await tunnel.observe()

@@ -90,7 +90,7 @@ def test_damaged_file_is_set_aside_and_the_others_are_served(
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nothing")])
-def test_what_is_no_file_is_no_record(
+def test_record_that_is_no_file_is_ignored(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, make: Callable[[Path], None]
 ) -> None:
     asyncio.run(Store(tmp_path).networks.put(NETWORK))

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.conf import values
@@ -42,6 +42,7 @@ class Warned(NamedTuple):
 class InterfaceDraft:
     """The values of [Interface] so far; ``key_tried``: it has a PrivateKey, even a bad one."""
 
+    title: ClassVar[str] = "Interface"
     private_key: Key | None = None
     private_key_place: Position = START
     listen_port: int = 0
@@ -63,6 +64,7 @@ class PeerDraft:
     ``key_tried``: it has a PublicKey, even a bad one.
     """
 
+    title: ClassVar[str] = "Peer"
     place: Position
     key_tried: bool = False
     public_key: Key | None = None

@@ -192,7 +192,7 @@ class _Reader:
 
     def _unknown(self, line: _Line, start: int) -> None:
         code, place = line.code[start:].rstrip(SPACE), line.place(start)
-        section = type(self.section).__name__ if self.section else ""
+        section = self.section.title if self.section else ""
         guess = hints.unknown_line(code, section, SECTION_OF)
         self._tried(guess.meant)
         if guess.meant and SECTION_OF[guess.meant] != section and self.section:

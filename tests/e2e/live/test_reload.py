@@ -104,7 +104,7 @@ def test_addresses_routes_and_mtu_follow_the_file(configurations: Configurations
         assert "default dev wg0" not in box.run("ip", "route", "show", "table", "all")
 
 
-def test_edit_with_errors_changes_nothing_and_is_told(configurations: Configurations) -> None:
+def test_edit_with_errors_changes_nothing_and_is_reported(configurations: Configurations) -> None:
     name = configurations.client("wrong", "10.8.72.1/32", allowed_ips="203.0.113.0/24")
     path = configurations.folder / f"{name}.conf"
     text = path.read_text()

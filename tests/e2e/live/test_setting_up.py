@@ -98,7 +98,7 @@ def left(box: Container) -> tuple[str, ...]:
     )
 
 
-def test_device_deleted_by_hand_is_told(configurations: Configurations) -> None:
+def test_device_deleted_by_hand_is_reported(configurations: Configurations) -> None:
     name = configurations.client("deleted", "10.8.46.1/32", allowed_ips="203.0.113.0/24")
     with network(name) as net, container(net) as box:
         wait_for(name, lambda status: status["interface"] == "wg0", "the device")

@@ -13,7 +13,7 @@ from tests.e2e.live.conftest import get, tunnel, wait_for
 from tests.e2e.provider import ENDPOINT, WEB_IPV4, Provider
 
 
-def test_status_tells_of_each_tunnel_and_no_secret(
+def test_status_has_each_tunnel_and_no_secret(
     configurations: Configurations, provider: Provider
 ) -> None:
     name = configurations.client("told", "10.8.90.1/32", allowed_ips="203.0.113.0/24")
@@ -69,7 +69,7 @@ def test_people_get_a_table_from_the_socket_that_is_found(configurations: Config
     assert row.split()[2:4] == ["up", "wg0"]
 
 
-def test_what_happens_is_in_the_log_a_line_each(configurations: Configurations) -> None:
+def test_events_are_logged_one_a_line(configurations: Configurations) -> None:
     log = Path("/var/log/dockerd.log")
     if not log.exists():
         pytest.skip("Docker's log is a file in the lab alone")
