@@ -1,1 +1,1 @@
-"""Benchmarks: the plugin beside the kernel alone, the tools, and Docker's own networks."""
+"""Benchmarks: the plugin compared with the bare kernel, the tools and Docker's own networks."""

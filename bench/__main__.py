@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def run(name: str, root: Root, arguments: argparse.Namespace) -> Table:
-    """Measure, and say how long it took."""
+    """Run one measurement, and print its duration."""
     print(f"bench: {name} …", end=" ", file=sys.stderr, flush=True)
     began = time.monotonic()
     table = MEASUREMENTS[name](root, arguments)
@@ -80,7 +80,7 @@ def run(name: str, root: Root, arguments: argparse.Namespace) -> Table:
 
 
 def other_plugin(text: str) -> tuple[Subject | None, Network | None]:
-    """Read what --plugin says: a subject for tables 1 to 3, and a network for table 4."""
+    """Parse --plugin: return a subject for tables 1 to 3, and a network for table 4."""
     name, *pairs = text.split(",")
     options = dict(_pair(pair) for pair in pairs)
     socket = options.pop("socket", None)

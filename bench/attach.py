@@ -1,4 +1,4 @@
-"""Tables 1 and 2: one container's attachment, beside the kernel alone and the tools."""
+"""Tables 1 and 2: one container's attachment, compared with the bare kernel and the tools."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ FLOOR = "netlink alone"
 TOOLS = "ip and wg"
 TOOLS_DEVICE = "wgbenchtools"
 FLOOR_DEVICE = "wgbenchfloor"
-# The endpoint that comes and goes, while others are alive.
+# The number of the endpoint that comes and goes while others are alive.
 VISITOR = 60_000
 
 Step = Callable[[], object]
 
 
 def measure_attachment(root: Root, others: Sequence[Subject], effort: float) -> Table:
-    """Measure table 1."""
+    """Measure table 1: attach and detach."""
     with peers_link(), ExitStack() as stack:
         write_configurations(root.configurations, {"bench": 1})
         subjects = [stack.enter_context(root.running()), *others]
@@ -68,7 +68,7 @@ def measure_attachment(root: Root, others: Sequence[Subject], effort: float) -> 
 
 
 def measure_growth(root: Root, others: Sequence[Subject], effort: float) -> Table:
-    """Measure table 2."""
+    """Measure table 2, first half: with other endpoints alive."""
     count = repetitions(ROUNDS, effort)
     with peers_link(), ExitStack() as stack:
         names = {f"bench-{number}": 1 for number in range(max(ALIVE))}
@@ -105,7 +105,7 @@ def measure_growth(root: Root, others: Sequence[Subject], effort: float) -> Tabl
 
 
 def measure_peers(root: Root, others: Sequence[Subject], effort: float) -> Table:
-    """Measure the other half of table 2."""
+    """Measure table 2, second half: with more peers."""
     rows: list[Row] = []
     for peers in PEERS:
         with peers_link(), ExitStack() as stack:
@@ -127,7 +127,7 @@ def measure_peers(root: Root, others: Sequence[Subject], effort: float) -> Table
 
 
 def rounds(steps: dict[str, Step], count: int) -> dict[str, list[float]]:
-    """Return the milliseconds that each step takes, each taken once a round, and once before."""
+    """Return the milliseconds of each step in each round, after one round that isn't counted."""
     for step in steps.values():
         step()
     samples: dict[str, list[float]] = {name: [] for name in steps}
@@ -140,12 +140,12 @@ def rounds(steps: dict[str, Step], count: int) -> dict[str, list[float]]:
 
 
 def repetitions(count: int, effort: float) -> int:
-    """Return how often to do what is done `count` times at full effort."""
+    """Return the number of repetitions, which is `count` at full effort."""
     return max(round(count * effort), 1)
 
 
 class Crowd:
-    """Endpoints that stay, each on a network of its own; they go when the block ends."""
+    """Endpoints that stay until the block ends, each on a network of its own."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
@@ -162,7 +162,7 @@ class Crowd:
         self._connection.socket.close()
 
     def grow(self, count: int) -> None:
-        """Add endpoints until there are as many."""
+        """Add endpoints until there are `count`."""
         for number in range(len(self._members), count):
             member = Attachment.of(self._subject, f"bench-{number}", number)
             self._connection.call(member.create_network)
@@ -171,7 +171,7 @@ class Crowd:
 
 
 def visit(stack: ExitStack, subject: Subject, name: str) -> Step:
-    """Return what attaches a configuration and detaches it again, on a network until the end."""
+    """Return a step that attaches and detaches a configuration; its network stays to the end."""
     connection = stack.enter_context(Connection(subject.socket))
     attachment = Attachment.of(subject, name, VISITOR)
     connection.call(attachment.create_network)
@@ -185,7 +185,7 @@ def visit(stack: ExitStack, subject: Subject, name: str) -> Step:
 
 
 def floor_step(stack: ExitStack, peers: int) -> Step:
-    """Return what does the same by bare netlink messages."""
+    """Return a step that does the same by bare netlink messages."""
     floor = stack.enter_context(Floor(FLOOR_DEVICE, peers))
 
     def step() -> None:
@@ -196,7 +196,7 @@ def floor_step(stack: ExitStack, peers: int) -> Step:
 
 
 def tools_step(stack: ExitStack, peers: int) -> Step:
-    """Return what does the same by the command-line tools."""
+    """Return a step that does the same by the command-line tools."""
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-")))
     file = folder / "bench.conf"
     file.write_text(configuration("bench", peers))
@@ -215,7 +215,7 @@ def tools_step(stack: ExitStack, peers: int) -> Step:
 
 @contextmanager
 def peers_link() -> Iterator[None]:
-    """A link on which the peers' hosts seem to be, until the block ends."""
+    """Make a link on which the peers' hosts seem to be, until the block ends."""
     subprocess.run(["ip", "link", "add", PEERS_LINK, "type", "veth"], check=True)
     try:
         subprocess.run(["ip", "address", "add", PEERS_NET, "dev", PEERS_LINK], check=True)

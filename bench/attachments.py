@@ -1,4 +1,4 @@
-"""What is attached: configurations, networks and endpoints by number, and the calls for them."""
+"""Attachments to measure: configurations, networks and endpoints by number, and their calls."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from pathlib import Path
 from bench.client import Connection, request
 
 ALLOWED_IPS = 16
-# To be on a link of this machine, so that the way to the peers has an MTU.
+# On a link of this machine, so that the path to the peers has an MTU.
 PEERS_LINK = "wgbenchpeers"
 PEERS_NET = "198.18.0.0/15"
 SUBNET = "172.31.0.0/16"
 
 
 def key(text: str) -> bytes:
-    """Return a key that is always the same for a text."""
+    """Return the 32 bytes of a key, always the same for a text."""
     return hashlib.sha256(text.encode()).digest()
 
 
 def peer_host(number: int) -> str:
-    """Return the address of a peer's host, one of 256."""
+    """Return the address of a peer's host; numbers are below 256."""
     return f"198.18.{number}.2"
 
 
 def allowed_ips(peer: int) -> tuple[str, ...]:
-    """Return the allowed IPs of a peer, which are like no other peer's."""
+    """Return the allowed IPs of a peer, different from every other peer's."""
     return tuple(f"10.{peer}.{number}.0/24" for number in range(ALLOWED_IPS))
 
 
 def configuration(name: str, peers: int) -> str:
-    """Return a file with that many peers."""
+    """Return the text of a configuration file with that many peers."""
     text = f"[Interface]\nPrivateKey = {b64encode(key(name)).decode()}\n"
     for number in range(peers):
         text += (
@@ -46,14 +46,14 @@ def configuration(name: str, peers: int) -> str:
 
 
 def write_configurations(folder: Path, names: Mapping[str, int]) -> None:
-    """Write a file for each name, with that many peers."""
+    """Write a configuration file for each name; `names` has its number of peers."""
     for name, peers in names.items():
         (folder / f"{name}.conf").write_text(configuration(name, peers))
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A plugin to measure: its socket, and a network's options, where {n} is its configuration."""
+    """A plugin to measure: its socket, and a network's options; {n} stands for a configuration."""
 
     name: str
     socket: Path
@@ -62,7 +62,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A container's endpoint on a network of its own: the calls, ready to be sent."""
+    """A container's endpoint on a network of its own: the calls, ready to send."""
 
     create_network: bytes
     create_endpoint: bytes
@@ -73,7 +73,7 @@ class Attachment:
 
     @classmethod
     def of(cls, subject: Subject, configuration: str, number: int) -> Attachment:
-        """Return the calls for the endpoint of this number, below 65,000."""
+        """Return the calls for the endpoint of this number, which is below 65,000."""
         network = {"NetworkID": key(f"network {number}").hex()}
         endpoint = {**network, "EndpointID": key(f"endpoint {number}").hex()}
         address = f"172.31.{number // 250}.{number % 250 + 2}/16"
@@ -104,13 +104,13 @@ class Attachment:
         )
 
     def attach(self, connection: Connection) -> str:
-        """Do what Docker does at a container's start; return the device's name."""
+        """Make Docker's calls at a container's start; return the device's name."""
         connection.call(self.create_endpoint)
         answer = json.loads(connection.call(self.join))
         return str(answer["InterfaceName"]["SrcName"])
 
     def detach(self, connection: Connection) -> None:
-        """Do what Docker does at a container's end."""
+        """Make Docker's calls at a container's end."""
         connection.call(self.leave)
         connection.call(self.delete_endpoint)
 

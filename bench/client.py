@@ -1,4 +1,4 @@
-"""A client that costs as little as can be, for one kept-alive connection to a plugin's socket."""
+"""A client of little overhead, with one kept-alive connection to a plugin's socket."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 class RefusedError(Exception):
-    """Raised when the plugin answers a call with anything but success."""
+    """Raised when a call fails, or the plugin closes the connection."""
 
 
 def request(name: str, body: Any) -> bytes:
-    """Return a call of Docker's protocol as it goes over the socket."""
+    """Return the bytes of a call in Docker's protocol."""
     content = json.dumps(body).encode()
     head = (
         f"POST /{name} HTTP/1.1\r\n"
@@ -26,10 +26,10 @@ def request(name: str, body: Any) -> bytes:
 
 
 class Connection:
-    """A connection to a plugin; as Docker does, it is kept from one call to the next."""
+    """A connection to a plugin, kept from one call to the next as Docker keeps its own."""
 
     def __init__(self, path: Path) -> None:
-        """Connect; raises OSError as long as nothing listens."""
+        """Connect; raises OSError if nothing listens."""
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
 
@@ -40,10 +40,10 @@ class Connection:
         self.socket.close()
 
     def call(self, call: bytes) -> bytes:
-        """Make a call from request(); return the answer's body.
+        """Make a call from request(); return the body of its answer.
 
         Raises:
-            RefusedError: the answer isn't success, or there is none.
+            RefusedError: the call failed, or has no answer.
         """
         self.socket.sendall(call)
         return self.answer()

@@ -1,4 +1,4 @@
-"""Tables 4 and 5: containers of a real Docker, beside its own networks and beside the host."""
+"""Tables 4 and 5: containers of a real Docker, compared with its own networks and the host."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ HOST_DEVICE = "wgbenchhost"
 
 @dataclass(frozen=True)
 class Network:
-    """A kind of network to compare: how `docker network create` is told of it."""
+    """A kind of network to compare, with its arguments for `docker network create`."""
 
     name: str
     arguments: Sequence[str]
 
     @classmethod
     def of(cls, name: str, driver: str, options: Mapping[str, str]) -> Network:
-        """Return the kind of a driver and its options, in which {n} is the configuration."""
+        """Return the kind for a driver and its options, where {n} is the configuration."""
         texts = [f"--opt={key}={value.replace('{n}', 'bench')}" for key, value in options.items()]
         return cls(name, ["--driver", driver, *texts])
 
@@ -48,7 +48,7 @@ BRIDGE = Network("bridge", ["--driver", "bridge"])
 
 
 def measure_runs(others: Sequence[Network], effort: float) -> Table:
-    """Measure table 4."""
+    """Measure table 4: docker run."""
     with ExitStack() as stack:
         provider = stack.enter_context(Provider())
         stack.enter_context(_image())
@@ -69,7 +69,7 @@ def measure_runs(others: Sequence[Network], effort: float) -> Table:
 
 
 def measure_transfer(effort: float) -> Table:
-    """Measure table 5; the plugin's container and the host have a tunnel each, to one peer."""
+    """Measure table 5: throughput. The container and the host have a tunnel each, to one peer."""
     with ExitStack() as stack:
         provider = stack.enter_context(Provider())
         stack.enter_context(_image())
@@ -128,7 +128,7 @@ def _image() -> Iterator[None]:
 
 @contextmanager
 def _installed(provider: Provider) -> Iterator[None]:
-    """The plugin, with a configuration called bench."""
+    """Install the plugin, with a configuration called bench, until the block ends."""
     with TemporaryDirectory(prefix="bench-") as folder:
         private_key = run("wg", "genkey")
         provider.admit(run("wg", "pubkey", stdin=private_key), IN_CONTAINER)
@@ -153,7 +153,7 @@ def _network(name: str, kind: Network) -> Iterator[str]:
 
 @contextmanager
 def _container(network: str) -> Iterator[str]:
-    """A container that runs; the number of its process."""
+    """Run a container until the block ends; yield its process id."""
     name = "wireguard-bench"
     run(
         "docker",
@@ -174,7 +174,7 @@ def _container(network: str) -> Iterator[str]:
 
 @contextmanager
 def _host_tunnel(provider: Provider) -> Iterator[None]:
-    """A tunnel of the host's own, as the plugin makes the container's."""
+    """Make a tunnel of the host's own, like the container's, until the block ends."""
     private_key = run("wg", "genkey")
     provider.admit(run("wg", "pubkey", stdin=private_key), ON_HOST)
     run("ip", "link", "add", HOST_DEVICE, "mtu", "1420", "type", "wireguard")

@@ -22,7 +22,7 @@ STALLS = Path(__file__).with_name("stalls.py")
 
 
 def measure_crowded(root: Root, others: Sequence[Subject], effort: float) -> Table:
-    """Measure table 3."""
+    """Measure table 3: many attachments at the same moment."""
     write_configurations(root.configurations, {f"bench-{n}": 1 for n in range(AT_ONCE)})
     shutil.copy(STALLS, root.path)
     rows: list[Row] = []
@@ -53,7 +53,7 @@ def measure_crowded(root: Root, others: Sequence[Subject], effort: float) -> Tab
 
 
 def _many(subject: Subject, count: int) -> tuple[list[float], list[float]]:
-    """Return attaches a second, one for each round, and the milliseconds of each attach."""
+    """Return the attaches per second of each round, and the milliseconds of each attach."""
     rates: list[float] = []
     waits: list[float] = []
     with ExitStack() as stack:
@@ -75,7 +75,7 @@ def _many(subject: Subject, count: int) -> tuple[list[float], list[float]]:
 def _attach_all(
     connections: Sequence[Connection], attachments: Sequence[Attachment]
 ) -> list[float]:
-    """Attach all at once; return when each was done."""
+    """Attach all at once; return the time at which each was done."""
     ended: list[float] = []
     with selectors.DefaultSelector() as selector:
         for connection, attachment in zip(connections, attachments, strict=True):

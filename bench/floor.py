@@ -1,4 +1,4 @@
-"""The least that an attachment can cost: the same netlink messages, with nothing around them."""
+"""The least cost of an attachment: the same netlink messages, with nothing around them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1
 
 
 class Floor:
-    """A raw client that makes, configures and deletes one device, by messages made beforehand."""
+    """A raw netlink client that makes, configures and deletes a device, by prepared messages."""
 
     def __init__(self, name: str, peers: int) -> None:
-        """Prepare the messages for the configuration of that name."""
+        """Prepare the messages for configuration(name, peers)."""
         self._links = _socket(NETLINK_ROUTE)
         self._devices = _socket(NETLINK_GENERIC)
         ifname = (IFLA_IFNAME, _text(name))
@@ -56,7 +56,7 @@ class Floor:
         self._devices.close()
 
     def attach(self) -> None:
-        """Look up the way to the peers, make the device, configure it."""
+        """Look up the path to each peer, make the device, configure it."""
         for host in self._hosts:
             _path_mtu(host)
         for message in self._attach:
@@ -77,7 +77,7 @@ class Floor:
 
 
 def planned_device(name: str, peers: int) -> DeviceConfig:
-    """Return what the plugin makes of configuration()."""
+    """Return the device that the plugin makes from configuration(name, peers)."""
     return DeviceConfig(
         private_key=Key(key(name)),
         replace_peers=True,
@@ -98,7 +98,7 @@ def _socket(protocol: int) -> socket.socket:
 
 
 def _ask(connection: socket.socket, message: bytes) -> bytes:
-    """Send a message; return the answer, which must be no error."""
+    """Send a message; return the answer. Raise OSError if it is an error."""
     connection.send(message)
     answer = connection.recv(1 << 16)
     kind, error = struct.unpack_from("=4xH10xi", answer)

@@ -1,4 +1,4 @@
-"""On what it was measured."""
+"""Facts about the machine that runs the benchmarks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.plugin import Root
 
 
 def facts(root: Root) -> dict[str, str]:
-    """Return facts of the machine and the versions; the commit is in $BENCH_COMMIT."""
+    """Return facts about the machine and the versions; $BENCH_COMMIT names the commit."""
     found = {
         "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "commit": os.environ.get("BENCH_COMMIT", "unknown"),

@@ -1,4 +1,4 @@
-"""The plugin as it is shipped, from build/rootfs.tar, in a root of its own; and its process."""
+"""The plugin as shipped: build/rootfs.tar unpacked into a root of its own, and its process."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ POLL_SECONDS = 0.0005
 
 @dataclass(frozen=True)
 class Root:
-    """The plugin's root file system, unpacked; it can be started again and again."""
+    """The plugin's root file system, unpacked; the plugin can be started from it many times."""
 
     path: Path
 
     @property
     def configurations(self) -> Path:
-        """The folder of the configurations."""
+        """The configuration folder."""
         return self.path / "etc/wireguard"
 
     @property
     def socket(self) -> Path:
-        """The socket, while the plugin runs."""
+        """The plugin's socket, which exists while it runs."""
         return self.path / SOCKET
 
     @contextmanager
     def running(self, *python: str) -> Iterator[Process]:
-        """The plugin, which answers, until the block ends; see started()."""
+        """Start the plugin, and yield it when it answers; see started()."""
         with self.started(*python) as process:
             process.wait_for_answer()
             yield process
 
     @contextmanager
     def started(self, *python: str) -> Iterator[Process]:
-        """The plugin from its first moment on; `python` takes the place of its own program."""
+        """Start the plugin, or `python` in place of its program; end it with the block."""
         self.socket.unlink(missing_ok=True)
         entrypoint = json.loads(CONFIG.read_text())["entrypoint"]
         if python:
@@ -69,7 +69,7 @@ class Root:
 
 @contextmanager
 def unpacked() -> Iterator[Root]:
-    """The root file system, with /proc as Docker mounts it, until the block ends."""
+    """Unpack the root file system, and mount /proc in it as Docker does, until the block ends."""
     with TemporaryDirectory(prefix="bench-", dir=SCRATCH) as folder:
         subprocess.run(["tar", "-C", folder, "-xf", ARCHIVE], check=True)
         proc = f"{folder}/proc"
@@ -82,12 +82,12 @@ def unpacked() -> Iterator[Root]:
 
 @dataclass(frozen=True)
 class Process(Subject):
-    """A plugin whose process is known."""
+    """A plugin with its process id."""
 
     pid: int
 
     def wait_for_socket(self) -> Connection:
-        """Return a connection as soon as there can be one."""
+        """Return a connection as soon as the plugin listens; raise OSError after 60 seconds."""
         end = time.monotonic() + SECONDS
         while True:
             try:
@@ -98,20 +98,20 @@ class Process(Subject):
                 time.sleep(POLL_SECONDS)
 
     def wait_for_answer(self) -> None:
-        """Return when the first call is answered."""
+        """Wait until the plugin answers a call."""
         with self.wait_for_socket() as connection:
             self.ask(connection)
 
     def ask(self, connection: Connection) -> None:
-        """Make a call that asks for nothing."""
+        """Make a call that changes nothing."""
         connection.call(CAPABILITIES)
 
     def resident(self) -> float:
-        """Return the memory that it has now, in MB."""
+        """Return its present resident memory, in MB."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     def cpu(self) -> float:
-        """Return the processor time that it has had, in seconds, to the nanosecond."""
-        # The clock of another process, as clock_getcpuclockid(3) makes it.
+        """Return the processor time that it has used, in seconds, to the nanosecond."""
+        # The number of another process's clock, as in clock_getcpuclockid(3).
         return time.clock_gettime(~self.pid << 3 | 2)

@@ -1,4 +1,4 @@
-"""Where the time of an attachment goes: the plugin's own stages, one inside the other."""
+"""A profile of an attachment: the time of the plugin's stages, one inside the other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDS = 200
 STAGES = Path(__file__).with_name("stages.py")
 POLL_SECONDS = 0.01
 
-# How deep inside the others, what it is, and where it is.
+# Each stage's depth, description and function.
 TREE = (
     (1, "CreateEndpoint", "wgplugin.docker.driver:Driver.create_endpoint"),
     (2, "the routes to give", "wgplugin.networks.direct:attachment"),
@@ -38,7 +38,7 @@ TREE = (
     (2, "the record", "wgplugin.state.store:Records.remove"),
     (3, "its thread: unlink, fsync", "wgplugin.state.store:Records._unlink"),
 )
-# Parts of several of these.
+# Parts that several stages share.
 PARTS = (
     (1, "the configuration, and wgplugin.yaml", "wgplugin.conf.folder:ConfigFolder.read"),
     (2, "its thread: reading and parsing", "wgplugin.conf.folder:ConfigFolder._files"),
@@ -90,7 +90,7 @@ def _line(depth: int, name: str, calls: float, milliseconds: float, mean: float)
 
 
 def _stages(root: Root, pid: int) -> dict[str, tuple[int, float]]:
-    """Return what was counted since the last time."""
+    """Return the calls and the seconds of each stage since the last time."""
     file = root.path / "stages"
     file.unlink(missing_ok=True)
     os.kill(pid, signal.SIGUSR1)

@@ -1,6 +1,6 @@
-"""Runs in the plugin's root: the plugin, with a clock on what an attachment goes through.
+"""Runs the plugin in its root, and times the stages of an attachment.
 
-At SIGUSR1 it writes the file /stages: JSON, for each target the calls and the seconds in all.
+At SIGUSR1 it writes the file /stages: JSON with the calls and total seconds of each target.
 """
 
 import functools
@@ -22,7 +22,7 @@ seconds = dict.fromkeys(TARGETS, 0.0)
 
 
 def timed(target: str, work: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `work` with a clock on it."""
+    """Return `work` with its calls counted and timed."""
 
     def note(began: float) -> None:
         calls[target] += 1
@@ -48,7 +48,7 @@ def timed(target: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def write(*_: object) -> None:
-    """Write what was counted, as a whole, and begin anew."""
+    """Write the counts, atomically by a rename, and start again from zero."""
     draft = Path("/stages.new")
     draft.write_text(json.dumps({target: (calls[target], seconds[target]) for target in TARGETS}))
     draft.rename("/stages")

@@ -1,7 +1,7 @@
-"""Runs in the plugin's root: the plugin, with a note of each callback that holds its event loop.
+"""Runs the plugin in its root, and records the callbacks that hold up its event loop.
 
-In the file /stalls is a line for each that took longer than a millisecond: when it began, by the
-monotonic clock, and how long it took, in seconds.
+The file /stalls gets a line for each callback of more than a millisecond: its start, by the
+monotonic clock, and its duration, both in seconds.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ run = asyncio.Handle._run
 
 
 def timed_run(handle: asyncio.Handle) -> None:
-    """Run a callback and note it."""
+    """Run a callback, and record it if it took long."""
     began = time.monotonic()
     run(handle)
     took = time.monotonic() - began

@@ -1,4 +1,4 @@
-"""Table 6: the start, the memory, the size, and what it costs while nothing happens."""
+"""Table 6: the start, the memory, the size, and the cost of idling."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLUGIN = "wireguard-bench:latest"
 
 
 def measure_start(root: Root, effort: float, lab: bool) -> Table:
-    """Measure the start and the rest after it; in the lab, the start may take longer."""
+    """Measure the start, and idling after it; in the lab the start may take longer."""
     listens, answers, resident = _starts(root, repetitions(STARTS, effort))
     idle = [_idle(root) for _ in range(repetitions(3, effort))]
     rows = (
@@ -44,7 +44,7 @@ def measure_start(root: Root, effort: float, lab: bool) -> Table:
 
 
 def measure_memory(root: Root) -> Table:
-    """Measure the memory after 1,000 attaches: each detached again, and all of them alive."""
+    """Measure the memory after 1,000 attaches and detaches, and with 1,000 endpoints alive."""
     names = {f"bench-{number}": 1 for number in range(ENDPOINTS)}
     write_configurations(root.configurations, {**names, "bench": 1})
     with peers_link(), root.running() as process, ExitStack() as stack:
@@ -128,9 +128,9 @@ def _starts(root: Root, count: int) -> tuple[list[float], list[float], list[floa
 
 
 def _idle(root: Root) -> float:
-    """Return the percentage of a processor that the plugin takes when nothing happens."""
+    """Return the percentage of a processor that the idle plugin uses."""
     with root.running() as process:
-        # What is left to do after the first answer is not idling.
+        # The plugin isn't idle right after its first answer.
         time.sleep(2)
         began, used = time.monotonic(), process.cpu()
         time.sleep(IDLE_SECONDS)

@@ -1,17 +1,17 @@
-"""From samples to what is told of them: medians, spreads, ratios. Pure."""
+"""Figures from samples: medians, spreads, ratios. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The percentiles between which the spread is that is told.
+# The percentiles at the ends of a spread.
 LOW, HIGH = 10, 90
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Samples in short: the median, the `LOW` and `HIGH` percentiles, and how many there were."""
+    """A summary of samples: the median, the `LOW` and `HIGH` percentiles, and the number."""
 
     median: float
     low: float
@@ -20,7 +20,7 @@ class Summary:
 
 
 def summarize(samples: Sequence[float]) -> Summary:
-    """Return the summary of one sample or more."""
+    """Return the summary of samples; there must be at least one."""
     return Summary(
         median=percentile(samples, 50),
         low=percentile(samples, LOW),
@@ -30,7 +30,7 @@ def summarize(samples: Sequence[float]) -> Summary:
 
 
 def percentile(samples: Sequence[float], percent: float) -> float:
-    """Return the value that `percent` of the samples don't exceed, between two if need be."""
+    """Return a percentile, interpolated between two samples if need be."""
     ordered = sorted(samples)
     place = (len(ordered) - 1) * percent / 100
     below = int(place)
@@ -39,9 +39,8 @@ def percentile(samples: Sequence[float], percent: float) -> float:
 
 
 def ratios(samples: Sequence[float], base: Sequence[float]) -> Summary:
-    """Return the summary of how many times its partner each sample is.
+    """Return the summary of each sample divided by its partner in `base`.
 
-    Partners were taken one right after the other, so that what slows down the machine for a while
-    slows down both.
+    Partners are measured one right after the other, so a slow phase of the machine affects both.
     """
     return summarize([one / other for one, other in zip(samples, base, strict=True)])

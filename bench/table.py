@@ -14,7 +14,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 @dataclass(frozen=True)
 class Row:
-    """One thing measured; `ratio` is that to the table's `base`, sample by sample."""
+    """A measured quantity; `ratio` compares it with the table's `base`, sample by sample."""
 
     name: str
     unit: str
@@ -24,7 +24,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Target:
-    """What a table should show: a value between two bounds."""
+    """A target of a table: a value between two bounds."""
 
     text: str
     value: float
@@ -33,13 +33,13 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether it does."""
+        """Whether the value is within the bounds."""
         return self.at_least <= self.value <= self.at_most
 
 
 @dataclass(frozen=True)
 class Table:
-    """What one measurement found; `base` names the row that others are compared to."""
+    """The results of one measurement; `base` names the row that others are compared with."""
 
     title: str
     about: str
@@ -50,7 +50,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """The tables of one run, and facts of the machine and the versions that it ran on."""
+    """The tables of one run, and facts about its machine and versions."""
 
     name: str
     facts: Mapping[str, str]
@@ -60,7 +60,7 @@ class Report:
 def compared(
     samples: Mapping[str, Sequence[float]], base: str, unit: str = "ms"
 ) -> tuple[Row, ...]:
-    """Return a row for each name, with its ratio to `base`; samples of one round stand together."""
+    """Return a row for each name, with its ratio to `base`; samples pair up by round."""
     return tuple(
         Row(name, unit, summarize(taken), ratios(taken, samples[base]))
         for name, taken in samples.items()
@@ -68,12 +68,12 @@ def compared(
 
 
 def median_ratio(rows: Iterable[Row], name: str) -> float:
-    """Return the median of a row's ratio, which it must have."""
+    """Return the median ratio of the row of that name, which must have one."""
     return next(row.ratio.median for row in rows if row.name == name and row.ratio)
 
 
 def from_json(data: Any) -> Report:
-    """Return a report that was written by ``json.dumps(dataclasses.asdict(report))``."""
+    """Return a report from the JSON of ``dataclasses.asdict(report)``."""
     return Report(data["name"], data["facts"], tuple(map(_table, data["tables"])))
 
 
@@ -88,7 +88,7 @@ def _row(data: Any) -> Row:
 
 
 def markdown(reports: Iterable[Report]) -> str:
-    """Return reports as a page to read."""
+    """Return a page of Markdown with the reports."""
     parts = [
         "# Benchmark results",
         f"Medians, with the span from the {LOW}th to the {HIGH}th percentile.",
@@ -142,7 +142,7 @@ def _verdict(target: Target) -> str:
 
 
 def figure(value: float) -> str:
-    """Return a number with three digits or so."""
+    """Return a number as text with about three digits."""
     if abs(value) >= 100:
         return f"{value:.0f}"
     if abs(value) >= 10:
@@ -151,6 +151,6 @@ def figure(value: float) -> str:
 
 
 def bar(value: float, longest: float) -> str:
-    """Return a bar of as many characters as the value is of the longest one, to an eighth."""
+    """Return a bar for a value, to an eighth of a character; `longest` has BAR_WIDTH."""
     eighths = round(BAR_WIDTH * 8 * value / longest) if longest else 0
     return (EIGHTHS[8] * (eighths // 8) + EIGHTHS[eighths % 8].strip()).ljust(BAR_WIDTH)

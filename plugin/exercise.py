@@ -1,9 +1,9 @@
-"""Do what the plugin does, as far as that goes without privileges, and tell what it took.
+"""Exercise the plugin, as far as possible without privileges, and list the files that it uses.
 
     python3 -I -B exercise.py FOLDER
 
-FOLDER is empty. In the end, the file `used` in it lists the files of all modules that were
-imported. What is imported only when something happens belongs in here, by making it happen.
+FOLDER is empty at first. In the end its file `used` lists the files of all imported modules. If
+code imports a module only at some event, make that event happen here.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ RIGHT = {"com.docker.network.generic": {"wireguard-config": "right"}}
 WRONG = {"com.docker.network.generic": {"wireguard-config": "wrong"}}
 NETWORK = {"NetworkID": "exercise"}
 ENDPOINT = {**NETWORK, "EndpointID": "exercise"}
-# Call, request, what its answer has: of a device the name, whether it could be made or not.
+# Call, request, a part of its answer. Join's answer has the device's name even if it fails.
 CALLS: tuple[tuple[str, object, str], ...] = (
     ("/Plugin.Activate", None, "NetworkDriver"),
     ("/NetworkDriver.GetCapabilities", {}, "local"),
@@ -83,7 +83,7 @@ CALLS: tuple[tuple[str, object, str], ...] = (
 
 
 def main(folder: Path) -> None:
-    """Do everything, and write the list."""
+    """Exercise everything, and write the list."""
     use_libraries()
     asyncio.run(use_event_loop())
     asyncio.run(look_inside())
@@ -100,7 +100,7 @@ def main(folder: Path) -> None:
 
 
 def use_libraries() -> None:
-    """Use what is asked for only by some configurations."""
+    """Use the parts of libraries that only some configurations need."""
     for port in ("51820", "https"):
         found = socket.getaddrinfo("localhost", port, type=socket.SOCK_DGRAM)
         families = {entry[0] for entry in found}
@@ -120,12 +120,12 @@ async def use_event_loop() -> None:
 
 
 async def look_inside() -> None:
-    """Look into a container that isn't there."""
+    """Look into a container that doesn't exist."""
     await KernelContainers(Path("/nowhere")).observe("/run/docker/netns/0", "lo")
 
 
 def stay_outside() -> None:
-    """Do here, as far as that goes, what is done in containers' network namespaces."""
+    """Do the work of containers' network namespaces here, as far as possible."""
     addresses = (ip_interface("192.0.2.2/24"), ip_interface("2001:db8::2/64"))
     wanted = Plan("wgp000000000000", addresses, tuple(each.network for each in addresses))
     expect(trouble(Path("/nowhere")) != "", "what isn't there is mounted")
@@ -145,7 +145,7 @@ def stay_outside() -> None:
 
 
 def fail() -> None:
-    """Have failures told, by a log and on standard error."""
+    """Report failures, by a log and on standard error."""
     try:
         raise ExceptionGroup("meant to fail", [ValueError()])
     except ExceptionGroup:
@@ -154,14 +154,14 @@ def fail() -> None:
 
 
 def serve(folder: Path) -> None:
-    """Serve Docker's calls until all are done."""
+    """Serve Docker's calls until all are made."""
     (folder / "right.conf").write_text(CONFIGURATION)
     (folder / "wrong.conf").write_text(CONFIGURATION.replace("Private", "Privat"))
     (folder / "wgplugin.yaml").write_text(SETTINGS)
-    # While the root file system is made, it has no /proc.
+    # The root file system has no /proc while it is built.
     clock._BOOT_ID = folder / "boot_id"
     clock._BOOT_ID.write_text("exercise")
-    # The server ends itself by the signal that it was ended with.
+    # uvicorn raises the signal again when it has ended; ignore that.
     signal.signal(signal.SIGTERM, lambda *_: None)
     failures: list[Exception] = []
     client = threading.Thread(target=call_all, args=(folder / "sock", failures), daemon=True)
@@ -196,7 +196,7 @@ def command_line(*arguments: str) -> object:
 
 
 def call_all(path: Path, failures: list[Exception]) -> None:
-    """Make all calls, then end the server."""
+    """Make all calls, then end the server; add an error to ``failures``."""
     try:
         for name, request, wanted in CALLS:
             answer = call(path, name, request)
@@ -208,7 +208,7 @@ def call_all(path: Path, failures: list[Exception]) -> None:
 
 
 def call(path: Path, name: str, request: object) -> str:
-    """Make one call; return the answer's first and last line."""
+    """Make one call; return the first and the last line of its answer."""
     body = b"" if request is None else msgspec.json.encode(request)
     first = f"{name if name.startswith('GET ') else f'POST {name}'} HTTP/1.1"
     head = f"{first}\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(body)}"
@@ -222,7 +222,7 @@ def call(path: Path, name: str, request: object) -> str:
 
 
 def expect(condition: bool, otherwise: str) -> None:
-    """Fail unless the condition holds."""
+    """Raise RuntimeError(otherwise) unless the condition holds."""
     if not condition:
         raise RuntimeError(otherwise)
 

@@ -23,7 +23,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(listener: int | None = None) -> int:
-    """Run the command line; return the exit status. ``listener`` is a descriptor, if given."""
+    """Run the command line; return the exit status.
+
+    ``listener`` is the descriptor of a socket that listens already, if there is one.
+    """
     parser = _Parser(prog="wgplugin", description=__doc__)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -52,10 +55,10 @@ def main(listener: int | None = None) -> int:
         from wgplugin.cli import status
 
         return status.run(arguments.socket, arguments.watch, arguments.json)
-    # Docker gives up on a plugin that doesn't listen soon, so that comes before the imports.
+    # Docker gives up on a plugin that doesn't listen soon, so listen before the imports.
     if listener is None:
         listener = listen(arguments.socket)
-    # The imports make no garbage; to look for some takes time.
+    # The imports leave no garbage, and to search for it takes time.
     gc.disable()
     from wgplugin import serve
 

@@ -1,6 +1,6 @@
-"""The codes of everything that is told to be wrong: each stands at the end of its message.
+"""The codes of errors and warnings; each stands at the end of its message.
 
-What a code means, and what to do, is in docs/errors.md.
+docs/errors.md has the cause and the cure for each code.
 """
 
 from enum import StrEnum, unique
@@ -8,13 +8,13 @@ from enum import StrEnum, unique
 
 @unique
 class Code(StrEnum):
-    """One kind of mistake that has a cure of its own.
+    """A kind of mistake with a cure of its own.
 
-    Codes are stable, as people search for them: one is never given another number, and the number
-    of one that goes is never used again. A new one gets the next number of its hundred.
+    Codes are stable, as people search for them: a code keeps its number, and the number of a
+    removed code is never used again. A new code gets the next number of its hundred.
     """
 
-    # What Docker was told: options and addresses.
+    # Requests to Docker: options and addresses.
     UNKNOWN_OPTION = "WG101"
     NO_CONFIGURATION = "WG102"
     CONFIGURATION_NAME = "WG103"
@@ -30,7 +30,7 @@ class Code(StrEnum):
     NO_IPV6_ADDRESS = "WG113"
     NEXT_START = "WG114"
 
-    # Files, and what is in a configuration.
+    # Files and configurations.
     NO_SUCH_FILE = "WG201"
     EMPTY_FOLDER = "WG202"
     LINK_OUT = "WG203"

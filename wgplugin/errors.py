@@ -1,4 +1,4 @@
-"""The errors that reach a person: at ``docker network create``, ``docker run`` or in the log."""
+"""The errors that a person reads: at ``docker network create``, ``docker run`` or in the log."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from wgplugin.codes import Code
 class PluginError(Exception):
     """Raised when a request can't be carried out.
 
-    ``str()`` is shown to the user as it is: the message, which is one sentence that says what is
-    wrong and what to do, and the code. It never holds a key.
+    The user sees ``str()``: the message and the code. The message is one sentence with the mistake
+    and the cure. It never holds a key.
     """
 
     def __init__(self, code: Code, message: str) -> None:
@@ -22,11 +22,11 @@ class PluginError(Exception):
 
 
 class RequestError(PluginError):
-    """Raised when the body of a request isn't what Docker's protocol says."""
+    """Raised when the body of a request doesn't follow Docker's protocol."""
 
 
 class FileError(PluginError):
-    """Raised when a file can't be read; the message lacks its name."""
+    """Raised when a file can't be read. The message lacks the file's name."""
 
 
 class BackendError(PluginError):
@@ -39,9 +39,9 @@ class StoreError(PluginError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing wrong, or ignored, in a configuration file.
+    """A mistake in a configuration file, or something in it that the plugin ignores.
 
-    Lines and columns count from 1; what is in line 0 is of the file as a whole.
+    Lines and columns count from 1. Line 0 stands for the file as a whole.
     """
 
     line: int
@@ -59,16 +59,16 @@ class Fault:
         return f"{self.message}{f'; {self.hint}' if self.hint else ''} [{self.code}]"
 
     def within(self, path: str, kind: str = "") -> str:
-        """Return it as the user should see it; ``kind`` comes between the place and the text."""
+        """Return the line for the user; ``kind`` comes between the place and the text."""
         place = f"{self.line}:{self.column}:" if self.line else ""
         return f"{path}:{place} {kind}{self}"
 
 
 class ConfigError(PluginError):
-    """Raised for a configuration file that can't be used; holds every fault of the file.
+    """Raised for a configuration file that can't be used. It holds every fault of the file.
 
-    ``path`` is the file's name as the user should see it; ``faults``, at least one, is in the
-    file's order. ``code`` and ``message`` are the first one's.
+    ``path`` is the file's name for the user. ``faults`` has at least one, in the file's order.
+    ``code`` and ``message`` are those of the first.
     """
 
     def __init__(self, path: str, faults: Iterable[Fault]) -> None:

@@ -1,4 +1,4 @@
-"""Reading files of which nothing is sure but the name, in bounded time and memory."""
+"""Reads files that may turn out to be anything, in limited time and memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ PIECE = 16 * 1024
 
 
 def read_file(path: Path, max_size: int) -> bytes:
-    """Return the content of a file that may turn out to be anything.
+    """Return the content of a regular file.
 
     Raises:
-        FileNotFoundError: it isn't there.
-        FileError: it can't be read, is no regular file, or is larger than ``max_size`` bytes.
+        FileNotFoundError: it doesn't exist.
+        FileError: it can't be read, isn't a regular file, or is larger than ``max_size`` bytes.
     """
     try:
-        # To open a device may do something, so that is asked before; a FIFO put there in between
-        # would block for ever without O_NONBLOCK.
+        # Check first, as to open a device may have effects. O_NONBLOCK: a FIFO may come in between.
         if not stat.S_ISREG(path.stat().st_mode):
             raise FileError(Code.NOT_A_FILE, "isn't a file")
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -41,7 +40,7 @@ def read_file(path: Path, max_size: int) -> bytes:
 
 
 def _read(descriptor: int, at_most: int) -> bytes:
-    # A buffer for the largest file costs more than to read a usual one.
+    # A buffer for the largest file would cost more time than a usual file takes to read.
     data = bytearray()
     while len(data) < at_most and (piece := os.read(descriptor, PIECE)):
         data += piece

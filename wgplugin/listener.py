@@ -1,4 +1,4 @@
-"""The socket that Docker calls the plugin by."""
+"""The socket on which Docker calls the plugin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ SOCKET = "/run/docker/plugins/wireguard.sock"
 
 
 def listen(path: str) -> int:
-    """Return the descriptor of a socket that listens at a path, for root alone.
+    """Return the descriptor of a unix socket that listens at ``path``, for root alone.
 
-    A socket that an earlier run left there is replaced. Raises OSError.
+    It replaces a socket that an earlier run left there.
+
+    Raises:
+        OSError: the system refuses.
     """
     if os.path.lexists(path):
         os.unlink(path)  # noqa: PTH108

@@ -1,7 +1,7 @@
-"""The log: one line each on standard output, which Docker copies into its own.
+"""The log: lines on standard output, which Docker copies into its own log.
 
-While Docker is stopped and the plugin isn't (live-restore), nobody reads the pipe. A line that
-doesn't fit into it any more is dropped, as a plugin that waits for its log serves no one.
+With live-restore the plugin runs on while Docker is stopped, and nobody reads the pipe. Once the
+pipe is full, lines are dropped: a plugin that waits for its log would serve no one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from wgplugin.redact import without_keys
 
 
 class LogHandler(logging.Handler):
-    """Writes to a file descriptor; waits for nobody, and tells how many lines were lost."""
+    """Writes to a file descriptor without waiting, and logs the number of lines lost."""
 
     def __init__(self, descriptor: int) -> None:
-        """Write to ``descriptor``, which stays the caller's."""
+        """Write to ``descriptor``, which the caller closes."""
         super().__init__()
         self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         self._descriptor = descriptor
@@ -27,7 +27,7 @@ class LogHandler(logging.Handler):
             os.set_blocking(descriptor, False)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record, a traceback's lines each by itself."""
+        """Write a record without keys; a traceback takes several lines."""
         for line in self.format(record).splitlines():
             self._write(without_keys(line))
 
@@ -37,7 +37,7 @@ class LogHandler(logging.Handler):
             if self._lost:
                 os.write(self._descriptor, lost.encode())
                 self._lost = 0
-            # A pipe takes this much as a whole or not at all (pipe(7)).
+            # A pipe takes up to PIPE_BUF bytes as a whole or not at all (pipe(7)).
             data = line.encode(errors="backslashreplace")[: select.PIPE_BUF - 1]
             os.write(self._descriptor, data + b"\n")
         except OSError:

@@ -1,4 +1,4 @@
-"""The parts of the plugin, put together."""
+"""Puts the parts of the plugin together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from wgplugin.timings import Timings
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """What answers Docker, and what happens without its calls."""
+    """The driver for Docker's calls, and the upkeep without them."""
 
     driver: Driver
     upkeep: Upkeep
@@ -37,16 +37,16 @@ def assemble(
     clock: Clock | None = None,
     timings: Timings | None = None,
 ) -> Plugin:
-    """Return a plugin that serves the configurations of ``folder`` on the devices of ``host``.
+    """Return a plugin that serves the configurations of ``folder`` with devices of ``host``.
 
-    With ``containers``, whose namespaces can be entered, it is the live edition.
+    With ``containers``, which enters containers' namespaces, it is the live edition.
     """
     clock, timings = clock or SystemClock(), timings or Timings()
     endpoints = Endpoints(store, host, clock, timings)
     peers = Peers(resolver, store.networks, host)
     insides: Insides = NoInsides(store.endpoints)
     if containers:
-        # The base edition has no use for these.
+        # Imported late, as the base edition has no use for them.
         from wgplugin.networks.services import Services
         from wgplugin.networks.supervisor import Supervisor
 

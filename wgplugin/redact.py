@@ -10,11 +10,11 @@ _KEY = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=")
 
 
 def shown(text: str) -> str:
-    """Return ``text`` quoted, or "this" if it is long, not plain or may hold a key."""
+    """Return ``text`` in quotes, or "this" if it is empty, long, not plain or may hold a key."""
     plain = 0 < len(text) <= _LONGEST_SHOWN and text.isascii() and text.isprintable()
     return f"'{text}'" if plain and not _SECRET_RUN.search(text) else "this"
 
 
 def without_keys(line: str) -> str:
-    """Return a line with everything that looks like a key replaced."""
+    """Return the line with "(key)" in place of everything that looks like a key."""
     return _KEY.sub("(key)", line)

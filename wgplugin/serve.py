@@ -1,4 +1,4 @@
-"""``wgplugin serve``: picks the kernel's side, and serves Docker's calls until SIGTERM."""
+"""``wgplugin serve``: picks the kernel's backend, and serves Docker's calls until SIGTERM."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from wgplugin.timings import Timings
 log = logging.getLogger("wgplugin")
 
 DOCKER_RUN = Path("/mnt/docker")
-"""Where the live edition has the host's /run/docker."""
+"""The mount point of the host's /run/docker, in the live edition."""
 
-# Docker reuses an idle connection however old; a server that closes one breaks the next call.
+# Docker reuses idle connections of any age; to close one would break the next call.
 KEEP_ALIVE = 365 * 24 * 3600
 GRACE = 5
 
 
 def run(listener: int, arguments: argparse.Namespace) -> int:
-    """Serve on a socket, given by its descriptor, until SIGTERM; return the exit status."""
+    """Serve on the socket of descriptor ``listener`` until SIGTERM; return the exit status."""
     logging.basicConfig(handlers=[LogHandler(sys.stdout.fileno())])
     own = _own_settings(arguments)
     log.setLevel(own.log_level.upper())
@@ -74,7 +74,7 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
         timings=timings,
     )
     log.info("serving as the %s edition", plugin.insides.edition)
-    # Imported modules stay: the garbage collector needn't look through them again.
+    # Imported modules stay for ever, so the garbage collector can skip them.
     gc.freeze()
     gc.enable()
     asyncio.run(serve(plugin, socket.socket(fileno=listener)))
@@ -82,7 +82,7 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
 
 
 async def serve(plugin: Plugin, listener: socket.socket) -> None:
-    """Serve a plugin on a socket that listens, until SIGTERM."""
+    """Serve a plugin on a listening socket until SIGTERM."""
     app = create_app(plugin.driver, plugin.upkeep.status, plugin.timings)
     await _serve(app, plugin.upkeep, listener)
 
@@ -108,7 +108,7 @@ async def _serve(app: Starlette, upkeep: Upkeep, listener: socket.socket) -> Non
 
 
 class _HTTPServer(uvicorn.server.Server):
-    """Sleeps until it is ended, where uvicorn's own wakes up ten times a second."""
+    """Sleeps until its end; uvicorn's own server wakes up ten times a second."""
 
     def __init__(self, config: uvicorn.config.Config) -> None:
         super().__init__(config)
@@ -119,20 +119,20 @@ class _HTTPServer(uvicorn.server.Server):
         await self._ended.wait()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End, by a signal."""
+        """End at a signal."""
         super().handle_exit(sig, frame)
         asyncio.get_running_loop().call_soon_threadsafe(self._ended.set)
 
 
 def _containers() -> ContainerKernel:
-    # The base edition has no use for it.
+    # Imported late, as the base edition has no use for it.
     from wgplugin.kernel.containers import KernelContainers
 
     return KernelContainers(DOCKER_RUN / "netns")
 
 
 def _own_settings(arguments: argparse.Namespace) -> Settings:
-    """Return the settings of the command line and the environment, without those that are wrong."""
+    """Return the settings of the command line and the environment, without the wrong ones."""
     settings = Settings()
     given = {
         "log-level": arguments.log_level,

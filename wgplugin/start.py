@@ -1,7 +1,7 @@
 """The program as Docker starts it: ``python -m wgplugin.start serve``.
 
-Docker gives up on a plugin that doesn't listen soon, so that comes before the command line and all
-that it imports. Even the standard library's socket takes longer to import than what is done here.
+Docker gives up on a plugin that doesn't listen soon. So this listens first, and then imports the
+command line. To import the standard library's socket alone would take longer than to listen.
 """
 
 from __future__ import annotations

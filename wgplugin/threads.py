@@ -1,4 +1,4 @@
-"""Blocking work off the event loop, whose end is always known."""
+"""Blocking work in a thread, off the event loop, that its caller always sees end."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 async def to_the_end(work: Callable[..., T], *args: Any, executor: Executor | None = None) -> T:
-    """Run ``work`` in a thread and return what it returns.
+    """Run ``work`` in a thread and return its result.
 
-    A thread can't be interrupted: a caller that is cancelled gets its CancelledError when the
-    work is over, so that it can undo what was done.
+    A thread can't be interrupted. So a cancelled caller gets its CancelledError only when the work
+    is over, and can undo it.
     """
     call = asyncio.get_running_loop().run_in_executor(executor, partial(work, *args))
     try:

@@ -1,4 +1,4 @@
-"""How long the plugin waits for others, in one place. Pure."""
+"""All waits and periods of the plugin, in one place. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from dataclasses import dataclass
 class Timings:
     """Waits and periods, in seconds.
 
-    ``call``: a call of Docker's is given up after that; Docker itself may wait for ever (moby,
+    ``call``: the limit for one call of Docker's; Docker itself may wait for ever (moby,
     plugin/manager.go: a fresh client has no timeout).
     ``settling``: from an endpoint's creation until its device must be in a container.
-    ``parsed_kept``: how long a file that CreateEndpoint parsed waits for Join.
-    ``resolver_pause``: the first pause of a resolver that has a temporary failure; it doubles.
-    ``tick``: between looks at the files; ``observe_every`` is how many of them pass between looks
-    at a tunnel.
-    ``set_up``: how long Docker is kept waiting at most for a tunnel to be set up.
-    ``device_comes``: how long Docker has to move a device after a join; ``glance`` is the pause
-    between looks for it.
+    ``parsed_kept``: the time that a file parsed for CreateEndpoint is kept for Join.
+    ``resolver_pause``: the first pause after a temporary failure of the resolver; it doubles.
+    ``tick``: between looks at the files; every ``observe_every``th tick looks at the tunnels, too.
+    ``set_up``: the longest time that Docker waits for a tunnel to be set up.
+    ``device_comes``: the time that Docker has to move a device after a join; ``glance``: between
+    looks for it.
     """
 
     call: float = 25.0

@@ -42,7 +42,7 @@ class KernelContainers:
     """The ContainerKernel for this host; see `ContainerKernel` for the methods."""
 
     def __init__(self, folder: Path) -> None:
-        """Use the namespaces' files in ``folder``, where the host's /run/docker/netns is mounted."""
+        """Use the namespace files in ``folder``, where the host's /run/docker/netns is mounted."""
         self._folder = folder
         self._jobs = asyncio.Semaphore(JOBS)
 
@@ -87,7 +87,7 @@ class KernelContainers:
         await self._inside(key, apply.clear, device)
 
     async def _inside(self, key: str, work: Callable[..., T], *args: Any) -> T | None:
-        """Run ``work`` in a namespace; return its result, or None if namespace or device is gone."""
+        """Run ``work`` in a namespace; return its result, None if that or the device is gone."""
         match = KEY.fullmatch(key)
         if match is None:
             return None

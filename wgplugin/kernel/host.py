@@ -13,7 +13,6 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
 
-from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST
 from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.rtnl import (
@@ -28,7 +27,7 @@ from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
-from wgplugin.kernel.netlink import request
+from wgplugin.kernel.netlink import request, rtnetlink
 from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model.backends import Location
 from wgplugin.model.device import DeviceConfig
@@ -109,9 +108,7 @@ class KernelHost:
 
     @cached_property
     def _links(self) -> Any:
-        links: Any = IPRoute(ext_ack=True)
-        links.status["nlm_generator"] = False
-        return links
+        return rtnetlink()
 
     @cached_property
     def _devices(self) -> WireGuardSocket:

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST
+from pyroute2.netlink.generic import GenericNetlinkSocket
 
 ANSWER_SIZE = 1 << 16
+
+
+def rtnetlink() -> Any:
+    """Return an rtnetlink socket in the network namespace of this thread."""
+    return _without_generators(IPRoute(ext_ack=True))
+
+
+def generic_netlink() -> Any:
+    """Return a generic netlink socket in the network namespace of this thread."""
+    return _without_generators(GenericNetlinkSocket(ext_ack=True))
+
+
+def _without_generators(connection: Any) -> Any:
+    # Private to pyroute2: its requests then return lists, which can't be left half read.
+    connection.status["nlm_generator"] = False
+    return connection
 
 
 def request(connection: Any, message: Any, kind: int, flags: int = NLM_F_ACK) -> Any:

@@ -60,7 +60,7 @@ def drop(needed: Iterable[int] = NEEDED) -> None:
     kept = sum(1 << number for number in needed) & sets.permitted_0
     sets = _Sets(effective_0=kept, permitted_0=kept)
     _call(_libc.capset, ctypes.byref(header), ctypes.byref(sets))
-    # The memory holds keys, so nobody may read it.
+    # No core dump and no ptrace(2): the memory holds keys.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _call(_libc.prctl, _PR_SET_DUMPABLE, 0, 0, 0, 0)
 

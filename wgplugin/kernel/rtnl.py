@@ -11,11 +11,10 @@ from ipaddress import ip_interface, ip_network
 from pathlib import Path
 from typing import Any
 
-from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink import nlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 
-from wgplugin.kernel.netlink import request
+from wgplugin.kernel.netlink import request, rtnetlink
 from wgplugin.model import namespace
 from wgplugin.model.namespace import Changes, DeviceAddress, Item, PolicyRule, Route
 from wgplugin.model.prefixes import EVERYTHING
@@ -53,8 +52,7 @@ class Links:
 
     def __enter__(self) -> Links:
         """Open the socket, and list the links as they are at this moment."""
-        self._socket: Any = IPRoute(ext_ack=True)
-        self._socket.status["nlm_generator"] = False
+        self._socket: Any = rtnetlink()
         self._all: list[Any] = list(self._socket.link("dump"))
         return self
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, genlmsg
-from pyroute2.netlink.generic import GenericNetlinkSocket
 
 from wgplugin.kernel import wireguard_messages
 from wgplugin.kernel.attributes import Attribute
-from wgplugin.kernel.netlink import request
+from wgplugin.kernel.netlink import generic_netlink, request
 from wgplugin.model.device import Device, DeviceConfig
 
 
@@ -24,8 +23,7 @@ class WireGuardSocket:
     """
 
     def __init__(self) -> None:
-        self._socket = GenericNetlinkSocket(ext_ack=True)
-        self._socket.status["nlm_generator"] = False
+        self._socket = generic_netlink()
         self._socket.bind(wireguard_messages.FAMILY, _DeviceMessage)
 
     def __enter__(self) -> WireGuardSocket:

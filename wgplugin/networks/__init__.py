@@ -1,1 +1,1 @@
-"""What happens: the kinds of network, and what watches over their tunnels."""
+"""The kinds of network, and the supervision of their tunnels."""

@@ -1,8 +1,8 @@
-"""Docker's endpoints: which of them has which configuration, and where its device is.
+"""Docker's endpoints: each one's claim to a configuration, and the location of its device.
 
 A WireGuard key serves one container, so an endpoint claims its configuration until it is deleted.
-As its deletion may never come, an endpoint whose device is in no container has no claim any more,
-once Docker has had the time to put the device there.
+That deletion may never come. So an endpoint loses its claim if its device is in no container after
+the time that Docker needs to put it there (Timings.settling).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Endpoints:
-    """The endpoints of the store, with the devices that the host has for them."""
+    """The endpoints of the store, and their devices."""
 
     def __init__(self, store: Store, host: HostKernel, clock: Clock, timings: Timings) -> None:
         self._store = store
@@ -34,7 +34,7 @@ class Endpoints:
         self._settling = timings.settling
 
     def lock(self, endpoint_id: str) -> asyncio.Lock:
-        """Return the endpoint's lock, which whoever changes it or its device holds."""
+        """Return the endpoint's lock; hold it to change the endpoint or its device."""
         return self._store.endpoints.lock(endpoint_id)
 
     def __iter__(self) -> Iterator[Endpoint]:
@@ -45,11 +45,12 @@ class Endpoints:
         return self._store.endpoints.get(endpoint_id)
 
     async def claim(self, endpoint: Endpoint) -> None:
-        """Remember an endpoint, which has its configuration from now on; its lock is held.
+        """Remember an endpoint, and claim its configuration for it. The caller holds its lock.
 
         Raises:
             PluginError: another endpoint has the configuration.
-            StoreError: it can't be written.
+            BackendError: the other endpoint's device can't be looked up or deleted.
+            StoreError: the record can't be written.
         """
         name = endpoint.configuration
         while (holder := self._store.holder(name)) and holder.id != endpoint.id:
@@ -63,7 +64,7 @@ class Endpoints:
         await self._store.endpoints.put(endpoint)
 
     async def delete(self, endpoint_id: str) -> None:
-        """Delete an endpoint and its device, whatever there is of them; its lock is held.
+        """Delete an endpoint and its device, if they exist. The caller holds its lock.
 
         Raises:
             BackendError: the device can't be deleted.
@@ -73,19 +74,20 @@ class Endpoints:
         await self._store.endpoints.remove(endpoint_id)
 
     async def delete_all(self, network_id: str) -> None:
-        """Delete the endpoints of a network; see delete()."""
+        """Delete the endpoints of a network, and their devices; for errors see delete()."""
         for endpoint in self._store.endpoints:
             if endpoint.network_id == network_id:
                 async with self.lock(endpoint.id):
                     await self.delete(endpoint.id)
 
     async def reconcile(self) -> bool:
-        """Delete the devices and the endpoints that nobody will ask for any more.
+        """Delete the devices and endpoints that Docker has forgotten.
 
-        Docker brings a stopped container's device back to the host even if the plugin isn't there
-        to delete it, and forgets it; after a crash it may never delete an endpoint at all.
-        What is in a container isn't touched. Returns whether nothing is left to look at again,
-        the time for settling later.
+        When a container stops, Docker moves its device back to the host and forgets it, even if the
+        plugin isn't running. After a crash Docker may never delete an endpoint at all. Devices in
+        containers stay.
+
+        Returns False if an endpoint is still settling: call this again after that time.
 
         Raises:
             BackendError: the devices can't be listed or deleted.
@@ -107,7 +109,7 @@ class Endpoints:
         return settled
 
     async def _is_stale(self, endpoint: Endpoint) -> bool:
-        # Docker may still be at work for an endpoint that this run of the plugin created.
+        # Docker may still be setting up an endpoint that this run of the plugin created.
         if endpoint.created.since(self._started) >= 0 and self._is_settling(endpoint):
             return False
         places = await self._host.locations()

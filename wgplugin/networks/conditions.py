@@ -1,4 +1,4 @@
-"""Conditions of a tunnel: each can be wrong by itself, and is logged once."""
+"""The parts of a tunnel that can fail separately; each new failure is logged once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 class Condition(Enum):
-    """A part of a tunnel that can fail by itself."""
+    """A part of a tunnel that can fail separately."""
 
     SETTING_UP = auto()
     FILES = auto()
@@ -19,10 +19,10 @@ class Condition(Enum):
 
 
 class Conditions:
-    """The present trouble of each condition."""
+    """The present failure of each part; ``str()`` joins them, empty for none."""
 
     def __init__(self, subject: object) -> None:
-        """Log troubles as those of ``subject``, which ``str()`` names."""
+        """Log failures as those of ``subject``, by its ``str()``."""
         self._subject = subject
         self._troubles: dict[Condition, str] = {}
 
@@ -30,7 +30,7 @@ class Conditions:
         return "; ".join(filter(None, self._troubles.values()))
 
     def note(self, condition: Condition, trouble: str = "") -> None:
-        """Remember the trouble of a condition, or that there is none; log it if it is new."""
+        """Remember the failure of a part, empty for none; log it if it is new."""
         if trouble and trouble != self._troubles.get(condition):
             log.warning("%s: %s", self._subject, trouble)
         self._troubles[condition] = trouble

@@ -1,4 +1,4 @@
-"""The kind of network that puts a WireGuard device into one container (``container`` mode)."""
+"""The kind of network that gives one container a WireGuard device (``container`` mode)."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from wgplugin.state.store import Records
 log = logging.getLogger(__name__)
 
 DEVICE_PREFIX = "wg"
-"""The name of the device in the container, before its number."""
+"""The device's name in the container, without its number."""
 
 
 class Direct:
-    """Networks that each stand for one WireGuard configuration; see `kinds.Kind`."""
+    """Networks with one WireGuard configuration each; see `kinds.Kind`."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Direct:
         host: HostKernel,
         insides: Insides,
     ) -> None:
-        """Serve the configurations of ``folder`` on the devices of ``host``."""
+        """Serve the configurations of ``folder`` with devices of ``host``."""
         self._folder = folder
         self._networks = networks
         self._endpoints = endpoints
@@ -58,7 +58,7 @@ class Direct:
         self._insides = insides
 
     async def create(self, network: NewNetwork) -> None:
-        """Check the network's options and its configuration, and remember the network."""
+        """Check the network's options and configuration, and remember the network."""
         async with self._networks.lock(network.id):
             name = network.configuration
             file_name = f"{name}.conf"
@@ -74,14 +74,14 @@ class Direct:
         log.info("network %.12s created with configuration %s", network.id, name)
 
     async def delete(self, network_id: str) -> None:
-        """Forget the network, with any endpoint whose own deletion never came."""
+        """Forget the network, with the endpoints that Docker never deleted."""
         async with self._networks.lock(network_id):
             await self._networks.remove(network_id)
         await self._endpoints.delete_all(network_id)
         log.info("network %.12s deleted", network_id)
 
     async def attach(self, endpoint: NewEndpoint) -> tuple[InterfaceAddress, ...]:
-        """Claim the network's configuration for a container, and decide what Docker sets in it."""
+        """Claim the configuration for a container; return the addresses that Docker must set."""
         async with self._endpoints.lock(endpoint.id):
             if endpoint.mac_address:
                 message = "a WireGuard device has no MAC address; leave out --mac-address"
@@ -90,7 +90,7 @@ class Direct:
             file_name = f"{name}.conf"
             files = await self._read(name, again=True)
             config = files.config
-            # It may have been deleted meanwhile.
+            # The network may have been deleted during the read.
             network = self._network(endpoint.network_id)
             tunnel = override(files.settings.tunnel(name), network.tunnel, endpoint.tunnel)
             check_tunnel(tunnel)
@@ -117,7 +117,7 @@ class Direct:
         return tuple(address for address in addresses if address.version not in families)
 
     async def join(self, endpoint_id: str, sandbox: str) -> Joined:
-        """Make the device of an endpoint and say how Docker puts it into the container."""
+        """Make the endpoint's device; return it with the settings for Docker to make."""
         async with self._endpoints.lock(endpoint_id), AsyncExitStack() as undo:
             endpoint = self._endpoints.get(endpoint_id)
             if endpoint is None:
@@ -150,11 +150,11 @@ class Direct:
         )
 
     async def settled(self, endpoint_id: str) -> None:
-        """Wait until the tunnel is set up inside, where the edition does that."""
+        """Wait until the tunnel is set up in its container, in the live edition."""
         await self._insides.settled(endpoint_id)
 
     async def leave(self, endpoint_id: str) -> None:
-        """Leave the device, which is still in the container, for Docker to bring back."""
+        """Remove the tunnel's rules from its container; Docker moves the device back later."""
         log.info("endpoint %.12s leaves", endpoint_id)
         await self._insides.leave(endpoint_id)
 
@@ -206,6 +206,6 @@ class Direct:
 
 
 def put_into_force(settings: Settings) -> None:
-    """Log at the level that the settings have."""
-    # Only our own loggers follow the setting: libraries at debug level write keys out.
+    """Apply the plugin's own settings: the log level."""
+    # Libraries keep their level: at debug level they would log keys.
     logging.getLogger("wgplugin").setLevel(settings.log_level.upper())

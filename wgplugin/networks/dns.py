@@ -1,4 +1,4 @@
-"""Whether a container asks the DNS servers that its configuration names. Pure."""
+"""Checks whether a container uses its configuration's DNS servers. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def advice(
     servers: Sequence[IPv4Address | IPv6Address],
     asked: Collection[str],
 ) -> str | None:
-    """Return the advice for a container that asks none of the file's DNS servers, else None.
+    """Return advice for a container that uses none of its file's DNS servers, else None.
 
-    ``servers`` are those of the file, ``asked`` those that Docker's resolver asks.
+    ``servers`` are the file's. ``asked`` are the servers that Docker's resolver forwards to.
     """
     wanted = [str(server) for server in servers]
     if not wanted or set(asked) & set(wanted):

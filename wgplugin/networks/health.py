@@ -1,4 +1,4 @@
-"""How a tunnel is doing, by what the kernel tells of its peers. Pure."""
+"""A tunnel's health, from the kernel's data on its peers. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from enum import StrEnum
 from wgplugin.model.device import Device, Peer, short
 
 SESSION = 180.0
-"""The seconds that a session lasts after its handshake (WireGuard's REJECT_AFTER_TIME)."""
+"""Seconds that a session lasts after its handshake (WireGuard's REJECT_AFTER_TIME)."""
 
 
 class Health(StrEnum):
-    """Whether there is a session with a peer, or was one, or never was."""
+    """UP: a peer has a session. STALE: a peer had one. NEVER: no peer ever had one."""
 
     UP = "up"
     STALE = "stale"
@@ -20,7 +20,7 @@ class Health(StrEnum):
 
 
 def health(peers: Iterable[Peer], now: float) -> Health:
-    """Return how a tunnel with these peers is at a moment, in seconds since 1970."""
+    """Return the health of a tunnel with these peers at ``now``, in seconds since 1970."""
     last = max((peer.last_handshake for peer in peers), default=0.0)
     if not last:
         return Health.NEVER
@@ -28,16 +28,19 @@ def health(peers: Iterable[Peer], now: float) -> Health:
 
 
 def is_silent(peer: Peer, configured: float, wall: float, after: float) -> bool:
-    """Tell whether a peer may have moved: no handshake for ``after`` seconds.
+    """Return whether a peer may have moved: no handshake for ``after`` seconds, or no endpoint.
 
-    ``configured`` is how many seconds ago it got its endpoint, ``wall`` the time now in seconds
+    ``configured`` is the age of its endpoint in seconds. ``wall`` is the present time, in seconds
     since 1970.
     """
     return peer.endpoint is None or min(wall - peer.last_handshake, configured) > after
 
 
 def events(before: Device | None, device: Device, was: Health, now: Health) -> list[str]:
-    """Return what has happened since a device was looked at before, in words for a log."""
+    """Return the events between two looks at a device, worded for a log.
+
+    ``before`` and ``was`` are of the earlier look, ``device`` and ``now`` of this one.
+    """
     happened = []
     if now is Health.UP and was is not now:
         happened.append("up: handshake" if was is Health.NEVER else "up: handshake again")

@@ -1,4 +1,4 @@
-"""The seam between the editions: what can be done inside containers' namespaces."""
+"""The interface by which the editions differ: the work inside containers' namespaces."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from wgplugin.state.records import Endpoint
 class Limits:
     """The limits of an edition.
 
-    ``addresses_per_family``: how many addresses a container can have of each family.
-    ``finds_peers_later``: whether a container may start before the name of a peer resolves.
-    ``redirects_dns``: whether a container's queries are sent to the file's IPv4 DNS server.
+    ``addresses_per_family``: the number of IPv4 addresses a container can have, and of IPv6.
+    ``finds_peers_later``: whether a container may start before a peer's name resolves.
+    ``redirects_dns``: whether a container's queries go to the file's IPv4 DNS server.
     """
 
     addresses_per_family: int
@@ -26,26 +26,29 @@ class Limits:
 
 
 class Insides(Protocol):
-    """What an edition does inside containers; nothing here fails a call of Docker's."""
+    """An edition's work inside containers. Its failures are logged; a call of Docker's goes on."""
 
     edition: str
     limits: Limits
 
     async def join(self, endpoint: Endpoint, sandbox: str, files: Files) -> bool:
-        """Take charge of a tunnel whose device Docker is about to put into a container.
+        """Take over a tunnel whose device Docker is about to put into a container.
 
-        Returns whether nothing leaves the container past the tunnel from now on. If not, Docker
-        must set the routes. Raises StoreError if the container can't be remembered.
+        Returns True if every way out but the tunnel is blocked from now on. If False, Docker must
+        set the routes.
+
+        Raises:
+            StoreError: the container can't be remembered.
         """
 
     async def settled(self, endpoint_id: str) -> None:
-        """Wait, for a bounded time, until a tunnel is set up in its container."""
+        """Wait, for a limited time, until a tunnel is set up in its container."""
 
     async def leave(self, endpoint_id: str) -> None:
-        """Take a tunnel, but for its device, out of its container."""
+        """Remove a tunnel from its container, except its device."""
 
     async def run(self) -> None:
-        """Take charge of the tunnels that are in containers already; keep all until cancelled."""
+        """Take over the tunnels in running containers; look after all tunnels until cancelled."""
 
     async def statuses(self) -> tuple[TunnelStatus, ...]:
         """Return the status of each tunnel."""
@@ -74,5 +77,5 @@ class NoInsides:
         """Do nothing."""
 
     async def statuses(self) -> tuple[TunnelStatus, ...]:
-        """Return that nothing is known of any tunnel."""
+        """Return an unknown status for each tunnel."""
         return tuple(map(unseen, self._endpoints))

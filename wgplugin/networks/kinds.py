@@ -1,8 +1,8 @@
-"""A kind of network: the values that Docker's calls become, and what a kind answers.
+"""The interface of a kind of network: Docker's calls as methods, and their values. Pure.
 
 A kind has the shape of libnetwork's own driver (moby, libnetwork/driverapi/driverapi.go). Docker
-may make any call twice, late or never, and the calls for one endpoint are served in turn. Every
-method may raise PluginError, which the user reads. Pure.
+may make any call twice, late or never. A kind serves the calls for one endpoint in turn. Every
+method may raise PluginError, which the user reads.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 class NewNetwork:
     """A network to create.
 
-    ``configuration`` names a file without its ``.conf``. ``tunnel`` has the texts of the tunnel's
-    options, by name without ``wireguard-``. ``subnets`` are those of Docker's IPAM.
+    ``configuration`` is the file's name without ``.conf``. ``tunnel`` has the tunnel's options as
+    text, by name without ``wireguard-``. ``subnets`` are those of Docker's IPAM.
     """
 
     id: str
@@ -34,8 +34,8 @@ class NewEndpoint:
     """A container to attach to a network.
 
     ``addresses`` are those of the container's option, ``assigned`` those of Docker's IPAM.
-    ``mac_address`` is empty unless the user gave one. ``dns_servers`` are those that Docker's
-    resolver asks for this container; Docker before 25 doesn't send them.
+    ``mac_address`` is empty unless the user gave one. ``dns_servers`` are the servers that Docker's
+    resolver forwards to for this container; Docker before 25 doesn't send them.
     """
 
     id: str
@@ -49,9 +49,9 @@ class NewEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The device that Docker moves into the container, and what it sets there.
+    """A device for Docker to move into the container, and the settings for Docker to make there.
 
-    Docker names the device by ``prefix`` and a number.
+    Docker's name for the device there is ``prefix`` and a number.
     """
 
     device: str
@@ -61,7 +61,7 @@ class Joined:
 
 
 class Kind(Protocol):
-    """What a kind of network does when Docker calls."""
+    """A kind of network, with a method for each of Docker's calls."""
 
     async def create(self, network: NewNetwork) -> None:
         """Check a network's options and configuration, and remember the network."""
@@ -70,16 +70,16 @@ class Kind(Protocol):
         """Prepare a container's attachment; return the addresses that Docker hasn't assigned."""
 
     async def join(self, endpoint_id: str, sandbox: str) -> Joined:
-        """Hand over a container's device; ``sandbox`` is Docker's key of its namespace."""
+        """Hand a container's device to Docker; ``sandbox`` is Docker's key for its namespace."""
 
     async def settled(self, endpoint_id: str) -> None:
-        """Wait, for a bounded time, until a container's network is ready for its first packet."""
+        """Wait, for a limited time, until a container's network is ready for its first packet."""
 
     async def leave(self, endpoint_id: str) -> None:
-        """Take a container, whose device is still in it, off the network."""
+        """Take a container off the network; its device is still in it."""
 
     async def detach(self, endpoint_id: str) -> None:
-        """Delete a container's attachment and its device; there being none is success."""
+        """Delete a container's attachment and its device; succeed if there is none."""
 
     async def delete(self, network_id: str) -> None:
-        """Forget a network and its attachments; there being none is success."""
+        """Forget a network and its attachments; succeed if there is none."""

@@ -1,4 +1,4 @@
-"""The tunnels' status in the form that Prometheus reads. Pure."""
+"""The tunnels' status in Prometheus' text format. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEER = (*TUNNEL, "peer")
 
 
 def encode(status: Status) -> bytes:
-    """Return the metrics of all tunnels."""
+    """Return the metrics of all tunnels, in the format of CONTENT_TYPE."""
     registry = CollectorRegistry()
     registry.register(_Collector(status))
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""Where a configuration's peers are: the addresses of their endpoints, and the way there."""
+"""The addresses of a configuration's peers, and the path MTU to them."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """The addresses of the endpoints that were found, and an error for each other one."""
+    """The addresses of the endpoints that were found, and an error for each of the others."""
 
     addresses: Mapping[PeerEndpoint, SocketAddress]
     errors: tuple[PluginError, ...]
 
 
 class Peers:
-    """Finds peers, and remembers with the network where they were.
+    """Finds peers, and remembers their addresses in the network's record.
 
-    A host that has just booted may have no DNS yet, and Docker doesn't try a failed start again:
-    then the container starts with the address that its peer had the last time.
+    A host that has just booted may have no DNS yet, and Docker doesn't retry a failed start. So the
+    container starts with its peer's last known address.
     """
 
     def __init__(self, resolver: Resolver, networks: Records[Network], host: HostKernel) -> None:
@@ -44,7 +44,7 @@ class Peers:
     async def locate(self, network_id: str, config: InterfaceConfig, bound: float) -> Located:
         """Find the address of each endpoint in a network's configuration.
 
-        One that doesn't resolve within ``bound`` seconds counts as where it was the last time.
+        One that doesn't resolve within ``bound`` seconds gets its last known address, if any.
         """
         network = self._networks.get(network_id)
         known = network.addresses if network else {}
@@ -62,7 +62,7 @@ class Peers:
         return Located(found, tuple(errors))
 
     async def find(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
-        """Return where an endpoint is now.
+        """Return the present address of an endpoint.
 
         Raises:
             PluginError: it doesn't resolve within ``bound`` seconds.
@@ -70,7 +70,7 @@ class Peers:
         return await self._resolver.resolve(endpoint, bound)
 
     async def mtu(self, addresses: Iterable[SocketAddress]) -> int:
-        """Return the MTU, in bytes, of a device with peers at these addresses."""
+        """Return the MTU, in bytes, for a device with peers at these addresses."""
         hosts = dict.fromkeys(address.host for address in addresses)
         ways = [await self._host.path_mtu(host) for host in hosts]
         known = [mtu for mtu in ways if mtu]
@@ -105,6 +105,6 @@ class Peers:
 
 
 def log_trying_again(errors: Iterable[PluginError]) -> None:
-    """Report the peers that are not found yet, and are looked for again."""
+    """Log the peers that aren't found yet, and will be looked for again."""
     for error in errors:
         log.warning("%s; trying again [%s]", error.message, error.code)

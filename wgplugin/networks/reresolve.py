@@ -1,4 +1,4 @@
-"""The search for the silent peers of a tunnel, which may have moved or have never been found."""
+"""The search for a tunnel's silent peers, which may have moved or never been found."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from wgplugin.networks.peers import Peers
 
 RETRY = 5.0
 PAUSE = 30.0
-"""The seconds between attempts to find a peer that has no address at all, and a silent one."""
+"""Seconds between attempts to find a peer without an address, and to find a silent one."""
 
 Sought = list[tuple[PeerSection, PeerEndpoint]]
-"""Peers to look for, each with where to look."""
+"""Peers to look for, each with its endpoint in the file."""
 
 
 class Search:
-    """Looks for peers of one tunnel: one search at a time, and for each peer with pauses."""
+    """Looks for peers of one tunnel: one search at a time, with a pause for each peer."""
 
     def __init__(
         self,
@@ -28,9 +28,9 @@ class Search:
         move: Callable[[PeerSection, SocketAddress], Awaitable[None]],
         tell: Callable[[str], None],
     ) -> None:
-        """Call ``move`` with each peer that is found, and ``tell`` with what went wrong, if it did.
+        """Call ``move`` with each peer that is found, and ``tell`` at the end of each search.
 
-        ``move`` may raise PluginError.
+        ``move`` may raise PluginError. ``tell`` gets the last error's text, empty for none.
         """
         self._peers = peers
         self._move = move
@@ -48,15 +48,15 @@ class Search:
         wall: float,
         after: float,
     ) -> Sought:
-        """Return the peers of a file that it is time to look for; all times are in seconds.
+        """Return the peers of a file that are due for a search. All times are in seconds.
 
         Args:
             sections: the peers of the file.
             peers: those of the device.
             configured: how long ago the device was configured.
-            now: the time now, by a clock that nobody sets.
-            wall: the same since 1970.
-            after: how long a peer must have been silent.
+            now: the present time, by a clock that nobody can set.
+            wall: the present time, since 1970.
+            after: the silence after which a peer is looked for.
         """
         due: Sought = []
         there = {peer.public_key: peer for peer in peers}
@@ -71,13 +71,13 @@ class Search:
         return due
 
     def begin(self, due: Sought, now: float, bound: float) -> None:
-        """Begin to look for peers, each for ``bound`` seconds, unless a search is going on."""
+        """Look for peers, each for at most ``bound`` seconds, unless a search is running."""
         if due and (self._task is None or self._task.done()):
             self._asked |= dict.fromkeys((section.public_key for section, _ in due), now)
             self._task = asyncio.create_task(self._find(due, bound))
 
     def end(self) -> None:
-        """Look no further."""
+        """Stop looking."""
         if self._task:
             self._task.cancel()
 

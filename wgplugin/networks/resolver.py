@@ -1,4 +1,4 @@
-"""Peers' endpoints to addresses, by the resolver of the host."""
+"""Resolves peers' endpoints to addresses, by the host's resolver."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from wgplugin.redact import shown
 from wgplugin.timings import Timings
 
 LOOK_UPS = 64
-"""How many look-ups may hang before others must wait for them."""
+"""The number of look-ups that may hang before others must wait."""
 
 _TRANSIENT = (socket.EAI_AGAIN, socket.EAI_SYSTEM)
 
 
 class Resolver:
-    """Resolves host names as wg(8) does, but within a bound.
+    """Resolves host names as wg(8) does, but within a time limit.
 
-    A look-up can't be interrupted, so it runs in threads of its own, where one that hangs
+    A look-up can't be interrupted. So look-ups have threads of their own, where a hanging one
     delays nothing else.
     """
 
@@ -33,13 +33,13 @@ class Resolver:
         self._workers = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="resolver")
 
     async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
-        """Return the first address of the endpoint; a literal one needs no look-up and no thread.
+        """Return the first address of the endpoint. A literal address needs no look-up, no thread.
 
-        A resolver's temporary failure is tried again, with growing pauses, until ``bound`` seconds
-        are over.
+        After a temporary failure of the resolver it tries again, with growing pauses, until
+        ``bound`` seconds are over.
 
         Raises:
-            PluginError: there is no such host, or no answer within the bound.
+            PluginError: there is no such host, or no answer within ``bound`` seconds.
         """
         with contextlib.suppress(socket.gaierror):
             return _first(endpoint, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
@@ -59,7 +59,7 @@ class Resolver:
                     pause *= 2
         except TimeoutError:
             answer += f" (waited {bound:g} s)"
-        # Keys have no dots; a word without one might be a piece of a key in the wrong place.
+        # A word without a dot may be a piece of a key in the wrong place, so don't show it.
         host = endpoint.host if "." in endpoint.host else shown(endpoint.host)
         raise PluginError(
             Code.NOT_RESOLVED,

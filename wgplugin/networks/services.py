@@ -1,4 +1,4 @@
-"""Everything that the live edition keeps tunnels with."""
+"""The parts of the plugin that the live edition's tunnels use."""
 
 from __future__ import annotations
 

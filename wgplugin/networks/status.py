@@ -1,6 +1,6 @@
-"""How the tunnels are doing, as values and as a document for programs. Pure.
+"""The tunnels' status, as values and as JSON. Pure.
 
-Of keys there are the public ones, and no other.
+It holds public keys, but no other keys.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class PeerStatus(msgspec.Struct, frozen=True):
 class TunnelStatus(msgspec.Struct, frozen=True):
     """A container's tunnel.
 
-    ``health`` is "up", "stale" or "never", or "unknown" where containers can't be entered;
-    ``interface`` and ``namespace`` are empty as long as that isn't known. ``configured`` is when
-    its file was applied last, in seconds since 1970; ``error`` what is wrong, if anything is.
+    ``health`` is "up", "stale" or "never"; "unknown" if containers can't be entered.
+    ``interface`` and ``namespace`` are empty if unknown. ``configured`` is the time of the file's
+    last application, in seconds since 1970. ``error`` is empty if all is well.
     """
 
     endpoint: str
@@ -43,7 +43,7 @@ class TunnelStatus(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """What the plugin knows of all tunnels."""
+    """The status of all tunnels."""
 
     edition: str
     tunnels: tuple[TunnelStatus, ...]
@@ -51,7 +51,7 @@ class Status(msgspec.Struct, frozen=True):
 
 
 def unseen(endpoint: Endpoint) -> TunnelStatus:
-    """Return the status of a tunnel that can't be looked at."""
+    """Return the status of a tunnel whose container can't be entered."""
     return TunnelStatus(endpoint.id, endpoint.network_id, endpoint.configuration, "unknown")
 
 
@@ -73,9 +73,9 @@ def encode(status: Status) -> bytes:
 
 
 def decode(data: bytes) -> Status:
-    """Read a status.
+    """Return the status in a JSON text.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it isn't a status.
     """
     return msgspec.json.decode(data, type=Status)

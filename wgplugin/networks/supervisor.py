@@ -1,7 +1,7 @@
-"""The live edition: what it does beside answering Docker, for all tunnels that are in containers.
+"""The live edition's work besides Docker's calls, for all tunnels in containers.
 
-Nothing here fails a call of Docker's. A tunnel that can't be changed stays as it is, which never
-is a way past it; why is in the log and in the status.
+A failure here is logged and shown in the status; a call of Docker's goes on. A tunnel that can't be
+changed stays as it is, and blocks other ways out as before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Every tunnel in a container that can be entered; see `insides.Insides`."""
+    """Looks after every tunnel in a container; see `insides.Insides`."""
 
     edition = "live"
     limits = Limits(addresses_per_family=sys.maxsize, finds_peers_later=True, redirects_dns=True)
@@ -46,7 +46,7 @@ class Supervisor:
         return tuple(self._tunnels.values())
 
     async def join(self, endpoint: Endpoint, sandbox: str, files: Files) -> bool:
-        """Take charge of a tunnel whose device Docker is about to put into a container."""
+        """Take over a tunnel whose device Docker is about to put into a container."""
         endpoint = msgspec.structs.replace(endpoint, sandbox=sandbox)
         await self._services.endpoints.put(endpoint)
         tunnel = Tunnel(endpoint, self._services)
@@ -59,15 +59,15 @@ class Supervisor:
     async def settled(self, endpoint_id: str) -> None:
         """Wait until a tunnel is set up, if its container was there when it joined.
 
-        Docker 28 asks for an endpoint's details between that and the container's first instruction;
-        others ask before the container is there at all.
+        Docker 28 asks for an endpoint's details after the join and before the container's first
+        instruction. Other releases ask before the container exists.
         """
         task = self._work.get(endpoint_id)
         if task and endpoint_id in self._reached:
             await asyncio.wait([task], timeout=self._services.timings.set_up)
 
     async def leave(self, endpoint_id: str) -> None:
-        """Take a tunnel, but for its device, out of its container."""
+        """Remove a tunnel from its container, except its device."""
         tunnel = self._tunnels.pop(endpoint_id, None)
         self._reached.discard(endpoint_id)
         task = self._work.pop(endpoint_id, None)
@@ -77,23 +77,23 @@ class Supervisor:
             await tunnel.end()
 
     def resume(self) -> None:
-        """Take charge of the tunnels that were there before the plugin started."""
+        """Take over the tunnels from before the plugin's start."""
         for endpoint in self._services.endpoints:
             if endpoint.sandbox and endpoint.id not in self._tunnels:
                 self._begin(Tunnel(endpoint, self._services))
 
     async def run(self) -> None:
-        """Keep all tunnels as the files say, until cancelled."""
+        """Keep all tunnels in line with the files, until cancelled."""
         self.resume()
         timings = self._services.timings
         for tick in itertools.count(1):
             await asyncio.sleep(timings.tick)
-            # What is wrong in them is said for each tunnel; what was in force stays so.
+            # Each tunnel logs the errors of its files; the last good settings stay in force.
             with contextlib.suppress(PluginError):
                 self._settings = await asyncio.to_thread(self._services.folder.settings)
             looking = tick % timings.observe_every == 0
             for endpoint_id, tunnel in self._tunnels.items():
-                # One that waits for something holds up no other.
+                # A tunnel that waits must not delay the others.
                 if self._work[endpoint_id].done():
                     task = asyncio.create_task(self._tend(tunnel, looking))
                     self._work[endpoint_id] = task

@@ -1,4 +1,4 @@
-"""What the plugin does without a call of Docker's: at its start, and for as long as it runs."""
+"""Work without a call of Docker's: at the plugin's start, and as long as it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """Brings the devices in line with the records, keeps the tunnels, and reports on them."""
+    """Brings the devices in line with the records; looks after the tunnels and reports on them."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Upkeep:
         self._timings = timings
 
     async def begin(self) -> None:
-        """Do what has to be done before the first call. What fails is in the log."""
+        """Do the work that must precede the first call. Failures are logged."""
         try:
             put_into_force(self._folder.settings())
         except PluginError as error:
@@ -49,16 +49,16 @@ class Upkeep:
         await asyncio.gather(self._insides.run(), self._reconcile_later())
 
     async def status(self) -> Status:
-        """Return the status of every tunnel, as far as this edition can look."""
+        """Return the status of every tunnel, as far as this edition can see it."""
         return Status(self._insides.edition, await self._insides.statuses())
 
     async def reconcile(self) -> bool:
-        """Clear up what an earlier run, or a Docker that crashed, left; see Endpoints.
+        """Clean up after an earlier run, or after a crash of Docker; see Endpoints.reconcile().
 
-        Networks without any configuration for them are reported in the log.
+        Logs an error if there are networks but no configurations.
 
         Raises:
-            PluginError: the devices or the store can't be brought in line.
+            PluginError: the devices can't be listed or deleted, or a record can't be removed.
         """
         networks = len(list(self._networks))
         if networks and not self._folder.names():

@@ -1,0 +1,139 @@
+"""Tests that run in a network namespace of their own, as its root, without being root here.
+
+A test runs in a child of this process, by fork(2) and unshare(2), so that it takes milliseconds and
+leaves nothing behind. Pairs of veth(4), which every host of Docker has, stand for WireGuard's
+devices and for Docker's.
+"""
+
+import ctypes
+import functools
+import multiprocessing
+import os
+import socket
+import subprocess
+import traceback
+import warnings
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import ParamSpec
+
+import pytest
+
+from wgplugin.kernel import apply, nftables
+
+CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
+DEVICE = "wgp0123456789ab"
+"""A tunnel's device, as the host calls it."""
+
+P = ParamSpec("P")
+
+_fork = multiprocessing.get_context("fork")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def alone(test: Callable[P, None]) -> Callable[P, None]:
+    """Run a test in a new network namespace, which ends with it; it can't skip itself there."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        if failure := _failure(lambda: test(*args, **kwargs)):
+            pytest.fail(failure, pytrace=False)
+
+    return run
+
+
+def leave(path: Path) -> None:
+    """Make a file of this namespace, as Docker does of a container's, and go on in a new one."""
+    path.symlink_to(f"/proc/{os.getpid()}/fd/{os.open('/proc/self/ns/net', os.O_RDONLY)}")
+    _unshare(CLONE_NEWNET)
+
+
+def ip(*commands: str) -> None:
+    """Do what ip(8) does."""
+    subprocess.run(["ip", "-batch", "-"], input="\n".join(commands), text=True, check=True)
+
+
+def add_device(name: str, *addresses: str) -> None:
+    """Make a device that is up; what it sends comes out of the one that is called peer-NAME."""
+    ip(
+        f"link add {name} type veth peer name peer-{name}",
+        *(f"address add {address} dev {name} nodad" for address in addresses),
+        f"link set peer-{name} up",
+        f"link set {name} up",
+    )
+
+
+def add_tunnel(*addresses: str, device: str = DEVICE, name: str = "wg0") -> int:
+    """Make a tunnel's device as it is in a container: renamed by Docker. Return its index."""
+    add_device(name, *addresses)
+    ip(f"link set {name} alias {device}")
+    return socket.if_nametoindex(name)
+
+
+def _failure(work: Callable[[], None]) -> str:
+    reader, writer = _fork.Pipe(duplex=False)
+    with reader, warnings.catch_warnings():
+        # Python warns of other threads, whose locks a child could wait for: no test holds any.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = _fork.Process(target=_try, args=(work, writer))
+        child.start()
+        writer.close()
+        try:
+            failure: str = reader.recv()
+        except EOFError:
+            failure = "the child ended before the test"
+        child.join()
+    return failure
+
+
+def _try(work: Callable[[], None], result: Connection) -> None:
+    try:
+        _become_root()
+        work()
+    except BaseException:
+        result.send(traceback.format_exc())
+    else:
+        result.send("")
+
+
+def _become_root() -> None:
+    """Do what `unshare --user --map-root-user --net` does."""
+    user, group = os.geteuid(), os.getegid()
+    _unshare(CLONE_NEWUSER | CLONE_NEWNET)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+
+
+def _unshare(flags: int) -> None:
+    if _libc.unshare(flags):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _needs(what: str, work: Callable[[], None]) -> pytest.MarkDecorator:
+    failure = _failure(work)
+    last = failure.strip().rpartition("\n")[2]
+    return pytest.mark.skipif(bool(failure), reason=f"needs {what}: {last}")
+
+
+def _try_ipv6() -> None:
+    add_device("eth0", "2001:db8::2/64")
+
+
+def _try_nftables() -> None:
+    apply._send(nftables.delete_table("probe"))
+
+
+def _try_settings() -> None:
+    path = Path("/proc/sys/net/ipv4/conf/lo/rp_filter")
+    path.write_text(path.read_text())
+
+
+needs_namespaces = _needs("ip, user namespaces and veth", lambda: add_device("eth0"))
+needs_ipv6 = _needs("IPv6", _try_ipv6)
+needs_nftables = _needs("nftables", _try_nftables)
+needs_sysctl = _needs("a /proc/sys that can be written", _try_settings)
+
+BOTH_FAMILIES = pytest.mark.parametrize("version", [4, pytest.param(6, marks=needs_ipv6)])
