@@ -47,7 +47,13 @@ FILES = {
 # Names and numbers of services, from the package netbase: an endpoint's port may be a name.
 COPIED = ("etc/protocols", "etc/services")
 
-# TLS has no use on a unix socket, OpenSSL is large, and hashlib does without it.
+# The gains below are each trick's own, measured by leaving it out of this build while all others
+# stay, but for those that don't work without it: bytes of the files, unpacked; milliseconds and
+# resident memory of `import wgplugin.serve` in the root, by Debian's Python 3.13 on amd64 (160 ms,
+# 26.6 MB). Milliseconds are processor time: instructions counted by valgrind, 3.7 million each.
+
+# TLS has no use on a unix socket, and hashlib does without it.
+# Without OpenSSL, with the module SSL in place of `ssl`: 8.8 MB, 6.2 ms, 5.6 MB of memory.
 WITHOUT = ("_hashlib", "_ssl")
 SSL = '''\
 """Stands in for the real module: no TLS, but the names that others use without wanting TLS."""
@@ -89,7 +95,7 @@ class SSLSocket(SSLContext):
     """Can't be made either."""
 '''
 # What libraries import and the plugin has no use for: HTTP's other end, its servers, forms,
-# processes, namespaces of their own, mocks, logging's own files, traffic control.
+# processes, mocks, logging's own files, traffic control.
 CLIENT = """\
 from http import HTTPStatus
 
@@ -112,8 +118,6 @@ class MultiPartException(Exception):
 FormParser = MultiPartParser = None
 """
 PROCESSES = "Pipe = Process = Queue = None\n"
-NAMESPACES = "class ChildProcess:\n    pass\n\n\nclass ChildProcessReturnValue:\n    pass\n"
-LIBRARIES = "def find_library(name):\n    return None\n"
 MOCKS = "class Mock:\n    pass\n"
 TRAFFIC_CONTROL = """\
 from pyroute2.netlink import nlmsg
@@ -125,21 +129,29 @@ class tcmsg(nlmsg):
     pass
 """
 REPLACED = {
+    # See WITHOUT.
     STDLIB / "ssl.py": SSL,
-    STDLIB / "ctypes/util.py": LIBRARIES,
+    # 170 kB, 4.3 ms, 0.6 MB of memory.
     STDLIB / "http/client.py": CLIENT,
+    # 42 kB, and 0.8 ms of the first /metrics; the real one would need the real http.client.
     STDLIB / "http/server.py": SERVERS,
+    # 160 kB, 3.8 ms, 0.5 MB of memory.
     STDLIB / "logging/config.py": "",
+    # 120 kB, 2.3 ms, 0.3 MB of memory.
     STDLIB / "multiprocessing/__init__.py": PROCESSES,
+    # 160 kB, 2.6 ms, 0.5 MB of memory.
     STDLIB / "unittest/__init__.py": "",
+    # 130 kB, 2.0 ms, 0.5 MB of memory.
     STDLIB / "unittest/mock.py": MOCKS,
+    # 99 kB, and 1.4 ms of the first /metrics; the real one would need the real http.client.
     STDLIB / "urllib/request.py": URLS,
+    # 130 kB, 7.4 ms, 0.5 MB of memory.
     SITE / "pyroute2/netlink/rtnl/tcmsg/__init__.py": TRAFFIC_CONTROL,
-    SITE / "pyroute2/process.py": NAMESPACES,
-    # Imports every subsystem of the library, most of which nothing else would.
+    # 380 kB, 18 ms, 1.8 MB of memory: imports every subsystem, most of which nothing else would.
     SITE / "pyroute2/__init__.py": "",
+    # 14 kB, 1.3 ms, 0.2 MB of memory.
     SITE / "starlette/formparsers.py": FORMS,
-    # Would import its command line and its process manager, too.
+    # 390 kB, 9.3 ms, 1.3 MB of memory; its command line would need the real multiprocessing, too.
     SITE / "uvicorn/__init__.py": "from uvicorn.config import Config\n",
 }
 # These read their own source to see what they export.
@@ -220,11 +232,12 @@ def add_module(full: Path, rootfs: Path, path: Path) -> None:
             cfile=str(target.with_suffix(".pyc")),
             dfile=f"/{path}",
             doraise=True,
-            # Docstrings take memory, and of the plugin's own some are its command line's help.
+            # No docstrings: 890 kB, 0.9 ms, 1.0 MB of memory. Of the plugin's own, some are help.
             optimize=0 if path.is_relative_to(SITE / "wgplugin") else 2,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
     if path.suffix == ".so":
+        # 3.8 MB.
         subprocess.run(["strip", "--strip-unneeded", target], check=True)
 
 

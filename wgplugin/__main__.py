@@ -58,7 +58,7 @@ def main(listener: int | None = None) -> int:
     # Docker gives up on a plugin that doesn't listen soon, so listen before the imports.
     if listener is None:
         listener = listen(arguments.socket)
-    # The imports leave no garbage, and to search for it takes time.
+    # The imports leave no garbage, and to search for it takes 13 of 160 ms (Python 3.13).
     gc.disable()
     from wgplugin import serve
 

@@ -20,7 +20,7 @@ def read_file(path: Path, max_size: int) -> bytes:
         FileError: it can't be read, isn't a regular file, or is larger than ``max_size`` bytes.
     """
     try:
-        # Check first, as to open a device may have effects. O_NONBLOCK: a FIFO may come in between.
+        # Check first: opening a device may have effects. O_NONBLOCK: a FIFO may come in between.
         if not stat.S_ISREG(path.stat().st_mode):
             raise FileError(Code.NOT_A_FILE, "isn't a file")
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)

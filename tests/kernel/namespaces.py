@@ -10,6 +10,7 @@ import functools
 import multiprocessing
 import os
 import socket
+import struct
 import subprocess
 import traceback
 import warnings
@@ -19,10 +20,10 @@ from pathlib import Path
 from typing import ParamSpec
 
 import pytest
-
-from wgplugin.kernel import apply, nftables
+from pyroute2.netlink import NETLINK_NETFILTER, NLM_F_REQUEST
 
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
+NFT_NEWGEN, NFT_GETGEN = 0xA0F, 0xA10
 DEVICE = "wgp0123456789ab"
 """A tunnel's device, as the host calls it."""
 
@@ -123,7 +124,10 @@ def _try_ipv6() -> None:
 
 
 def _try_nftables() -> None:
-    apply._send(nftables.delete_table("probe"))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as connection:
+        connection.send(struct.pack("=IHHIIBBH", 20, NFT_GETGEN, NLM_F_REQUEST, 0, 0, 0, 0, 0))
+        _, kind = struct.unpack_from("=IH", connection.recv(4096))
+        assert kind == NFT_NEWGEN, "the kernel has no nf_tables"
 
 
 def _try_settings() -> None:

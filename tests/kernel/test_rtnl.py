@@ -186,6 +186,15 @@ def test_routes_of_docker_count_where_they_are_asked_for() -> None:
     assert found(index, main=True) == {address, Route(ip_network("10.9.0.0/16"), MAIN_TABLE)}
 
 
+@pytest.mark.parametrize("scope", ["link", "global"])
+@alone
+def test_route_of_docker_is_deleted_whatever_its_scope(scope: str) -> None:
+    index = add_tunnel()
+    ip(f"route add 10.9.0.0/16 dev wg0 scope {scope}")
+    change(index, delete=[Route(ip_network("10.9.0.0/16"), MAIN_TABLE)])
+    assert found(index, main=True) == set()
+
+
 @alone
 def test_change_that_the_kernel_refuses_is_told_with_its_item() -> None:
     index = add_tunnel()

@@ -19,8 +19,11 @@ _ZONE = re.compile(r"[A-Za-z0-9_.=+-]{1,15}")
 def endpoint(text: str) -> PeerEndpoint:
     """Read Endpoint: ``host:port``, split at the last colon or after the brackets (config.c).
 
-    Stricter than wg(8), which takes a port of 0 or 99999, ``*`` and numbers as old as
-    ``0x7f.1``. Whether a name, a service or a zone exists is asked later.
+    Stricter than wg(8), which accepts a port of 0 or 99999, ``*``, and outdated notations such as
+    ``0x7f.1``. Host names, service names and zones are checked at lookup, not here.
+
+    Raises:
+        BadValueError: the text isn't an endpoint.
     """
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")

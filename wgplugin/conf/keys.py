@@ -22,7 +22,7 @@ from wgplugin.redact import shown
 
 
 class Position(NamedTuple):
-    """A place in a file; line and column count from 1."""
+    """A position in a file; line and column count from 1."""
 
     line: int
     column: int

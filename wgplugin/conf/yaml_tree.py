@@ -1,4 +1,4 @@
-"""A YAML text as a tree; each node has its place in the text.
+"""A YAML text as a tree; each node has its position in the text.
 
 Only a part of YAML is accepted, enough for settings: tables, lists and words, in one document.
 Aliases are refused, as a short text of them can expand without limit; so are tags. The caller
@@ -146,5 +146,5 @@ def _place(mark: Any) -> Position:
 
 
 def _end(text: str) -> Position:
-    """Return the place right after a text."""
+    """Return the position right after a text."""
     return Position(text.count("\n") + 1, len(text) - text.rfind("\n"))

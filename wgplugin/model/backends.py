@@ -17,7 +17,7 @@ from wgplugin.model.prefixes import Prefix
 
 
 class Location(Enum):
-    """The place of a device: the host's network namespace, or that of a container."""
+    """The location of a device: the host's network namespace, or that of a container."""
 
     HOST = auto()
     CONTAINER = auto()
@@ -38,7 +38,7 @@ class HostKernel(Protocol):
         """Delete a device; a missing one is no error."""
 
     async def locations(self) -> Mapping[str, Location]:
-        """Return the place of each device, by the name that create() gave it."""
+        """Return the location of each device, by the name that create() gave it."""
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         """Return the MTU in bytes of the path to a host (None: by default); None for no path."""
