@@ -37,14 +37,14 @@ def main(listener: int | None = None) -> int:
     serve_parser.add_argument("--log-level", default=os.environ.get("LOG_LEVEL"))
     serve_parser.add_argument("--resolve-timeout", default=os.environ.get("RESOLVE_TIMEOUT"))
     serve_parser.add_argument("--re-resolve-after", default=os.environ.get("RE_RESOLVE_AFTER"))
-    about = "check configurations and wgplugin.yaml, and tell what a container will get"
+    about = "check configurations and wgplugin.yaml, and show what a container gets"
     check_parser = commands.add_parser("check", help=about, description=about)
     check_parser.add_argument("--json", action="store_true", help="print one JSON document")
     check_parser.add_argument("files", nargs="+", metavar="FILE")
     about = "show how every container's tunnel is doing"
     status_parser = commands.add_parser("status", help=about, description=about)
     status_parser.add_argument("--watch", action="store_true", help="show it every two seconds")
-    status_parser.add_argument("--json", action="store_true", help="print what the plugin answers")
+    status_parser.add_argument("--json", action="store_true", help="print the answer of the plugin")
     status_parser.add_argument("--socket", type=Path, help="ask there, not where Docker has it")
     arguments = parser.parse_args()
     if arguments.command == "check":

@@ -18,6 +18,8 @@ class Timings:
     ``set_up``: the longest time that Docker waits for a tunnel to be set up.
     ``device_comes``: the time that Docker has to move a device after a join; ``glance``: between
     looks for it.
+    ``search_missing``: the pause between searches for a peer without an address, ``search_silent``
+    that for a silent one.
     """
 
     call: float = 25.0
@@ -29,3 +31,5 @@ class Timings:
     set_up: float = 10.0
     device_comes: float = 60.0
     glance: float = 0.02
+    search_missing: float = 5.0
+    search_silent: float = 30.0

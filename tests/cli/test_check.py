@@ -1,4 +1,4 @@
-"""``wgplugin check`` tells what is wrong with files, or what a container will get of them."""
+"""``wgplugin check`` reports the mistakes in files."""
 
 from __future__ import annotations
 
@@ -8,176 +8,24 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.strategies import configs, networks
+from tests.cli.reporting import (
+    EXAMPLES,
+    FIVE_FAULTS,
+    FIVE_MISTAKES,
+    FULL,
+    INTERFACE,
+    PEER,
+    PRESHARED,
+    PRIVATE,
+    PUBLIC,
+)
 from wgplugin.cli import check
-from wgplugin.cli.report import Report, container_text, report
 from wgplugin.conf import parser
-from wgplugin.conf.settings import override
-from wgplugin.errors import ConfigError, PluginError
-from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
-
-EXAMPLES = Path(__file__).parents[2] / "wireguard_conf.example"
-PRIVATE = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-PUBLIC = "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA="
-PRESHARED = "AwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISI="
-INTERFACE = f"[Interface]\nPrivateKey = {PRIVATE}\n"
-PEER = f"[Peer]\nPublicKey = {PUBLIC}\nPresharedKey = {PRESHARED}\n"
-FULL = f"{INTERFACE}Address = 10.0.0.2/32\n{PEER}AllowedIPs = 0.0.0.0/0\n"
-
-FIVE_MISTAKES = f"""\
-[Interface]
-PrivateKey = {PRIVATE[:40]}
-Adress = 10.0.0.2/32
-MTU = big
-[Peer]
-PublicKey = {PUBLIC}
-AllowedIPs = 10.0.0.0/33
-Endpoint = vpn.example.net
-"""
-FIVE_FAULTS = [
-    (
-        2,
-        14,
-        "WG217",
-        "PrivateKey: this key has 40 characters, not 44",
-        "it was cut short: copy it again",
-    ),
-    (3, 1, "WG211", "unknown key 'Adress'", "did you mean Address?"),
-    (4, 7, "WG218", "MTU: 'big' isn't a number from 68 on", "1420 suits most networks"),
-    (7, 23, "WG219", "AllowedIPs: the prefix of '10.0.0.0/33' isn't a number from 0 to 32", ""),
-    (
-        8,
-        12,
-        "WG220",
-        "Endpoint: 'vpn.example.net' has no port",
-        "write HOST:PORT, as in vpn.example.net:51820",
-    ),
-]
-
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-def reported(text: str, **tunnel: str) -> Report:
-    return report(parser.parse(text.encode(), "x.conf"), override(TunnelSettings(), tunnel))
-
-
-def interface(addresses: str, allowed_ips: str, other: str = "") -> str:
-    address = f"Address = {addresses}\n" if addresses else ""
-    return f"{INTERFACE}{address}{other}{PEER}AllowedIPs = {allowed_ips}\n"
-
-
-# What the container will get
-
-
-@pytest.mark.parametrize(
-    ("addresses", "allowed_ips", "routes", "sink"),
-    [
-        ("10.0.0.2/32", "0.0.0.0/0", "0.0.0.0/0", "::/0"),
-        ("10.0.0.2, fd00::2", "0.0.0.0/0, ::/0", "0.0.0.0/0, ::/0", ""),
-        ("fd00::2", "::/0, 10.0.0.0/8", "::/0, 10.0.0.0/8", "0.0.0.0/0"),
-        ("10.0.0.2/32", "0.0.0.0/1, 128.0.0.0/1", "0.0.0.0/1, 128.0.0.0/1", "::/0"),
-        ("10.0.0.2/32", "10.0.0.0/8, 192.168.1.0/24", "10.0.0.0/8, 192.168.1.0/24", ""),
-        ("10.0.0.2/24", "10.0.0.0/24, 10.0.1.4/32", "10.0.0.0/24, 10.0.1.4/32", ""),
-        ("10.0.0.2/32", "10.0.1.2/32, 10.0.1.3/32", "10.0.1.2/32, 10.0.1.3/32", ""),
-        ("", "0.0.0.0/0, ::/0", "0.0.0.0/0, ::/0", ""),
-        (
-            "10.0.0.2",
-            "0.0.0.0/2, 64.0.0.0/2, 128.0.0.0/1",
-            "0.0.0.0/2, 64.0.0.0/2, 128.0.0.0/1",
-            "::/0",
-        ),
-        ("", "10.0.0.0/8, fd00::/8", "10.0.0.0/8, fd00::/8", ""),
-    ],
-)
-def test_routes_are_reported_as_the_file_has_them(
-    addresses: str, allowed_ips: str, routes: str, sink: str
-) -> None:
-    found = reported(interface(addresses, allowed_ips))
-    assert (", ".join(found.routes), ", ".join(found.sink)) == (routes, sink)
-
-
-def test_settings_change_what_is_routed() -> None:
-    assert reported(FULL, sink="off").sink == ()
-    found = reported(FULL, bypass="0.0.0.0/1")
-    assert (found.routes, found.bypass) == (("128.0.0.0/1",), ("0.0.0.0/1",))
-    found = reported(FULL, default="gateway")
-    assert (found.routes, found.sink, found.default) == (("0.0.0.0/0",), (), "gateway")
-    assert "Docker chooses" in container_text(found)
-
-
-def test_settings_that_cannot_be_are_refused() -> None:
-    with pytest.raises(PluginError, match="leave out one of them"):
-        reported(FULL, default="gateway", bypass="10.0.0.0/8")
-
-
-def test_table_off_routes_nothing() -> None:
-    found = reported(interface("10.0.0.2/32", "0.0.0.0/0, fd00::/8", "Table = off\n"))
-    assert (found.routes, found.sink, found.unrouted) == ((), (), ())
-    assert re.search(r"routes +none", container_text(found))
-
-
-def test_allowed_ips_without_an_address_of_their_family_are_reported() -> None:
-    found = reported(interface("10.0.0.2/32", "10.0.0.0/8, fd00::/8"))
-    assert (found.routes, found.unrouted) == (("10.0.0.0/8",), ("fd00::/8",))
-    assert "no route   fd00::/8: the file has no IPv6 Address" in container_text(found)
-
-
-@relaxed
-@given(configs(), st.booleans())
-def test_each_of_the_allowed_ips_is_reported_as_routed_or_not(
-    config: InterfaceConfig, sink: bool
-) -> None:
-    found = report(config, TunnelSettings(sink=sink))
-    allowed = {str(net) for peer in config.peers for net in peer.allowed_ips}
-    assert {*found.routes, *found.unrouted} == (allowed if config.routes else {*found.routes})
-    assert not {*found.routes} & {*found.sink, *found.unrouted}
-
-
-@relaxed
-@given(configs(), st.lists(networks(), min_size=1, max_size=3))
-def test_no_route_leads_to_what_bypasses_the_tunnel(
-    config: InterfaceConfig, bypass: list[Any]
-) -> None:
-    connected = {address.network for address in config.addresses}
-    found = report(config, TunnelSettings(bypass=tuple(bypass)))
-    for net in {ip_network(text) for text in (*found.routes, *found.sink)} - connected:
-        assert not any(net.overlaps(other) for other in bypass)
-
-
-@pytest.mark.parametrize(
-    ("other", "peer", "said"),
-    [
-        ("MTU = 1380\n", "", "MTU +1380"),
-        ("", "Endpoint = vpn.example:51820\n", "MTU +automatic: path to the peer less 80"),
-        ("", "", "MTU +automatic: 1420, as no peer has an Endpoint"),
-        ("DNS = 10.0.0.1, fd00::1, example.net\n", "", "DNS +is to be given to Docker: docker run"),
-        ("DNS = 10.0.0.1, example.net\n", "", "run --dns 10.0.0.1 --dns-search example.net\n"),
-        ("Address = 10.0.0.2/32\n", "", "addresses +10.0.0.2/32\n"),
-        ("", "", "addresses +from Docker"),
-        ("Address = 10.0.0.2/32, fd00::2/128\n", "", "edition +base\n"),
-        ("Address = 10.0.0.2, 10.0.0.3\n", "", "edition +needs the live edition"),
-        ("", "Endpoint = [fd00::1]:51820\n", rf"peer 1 +{re.escape(PUBLIC)} at \[fd00::1\]:51820"),
-        ("", "Endpoint = vpn.example:51820\n", rf"peer 1 +{re.escape(PUBLIC)} at vpn.example:518"),
-        ("", "", rf"peer 1 +{re.escape(PUBLIC)} which has no Endpoint"),
-    ],
-)
-def test_report_is_a_table_for_people(other: str, peer: str, said: str) -> None:
-    text = container_text(reported(f"{INTERFACE}{other}{PEER}{peer}"))
-    assert re.search(said, text + "\n")
-
-
-def test_required_dns_is_reported_as_required() -> None:
-    found = reported(f"{INTERFACE}DNS = 10.0.0.1\n{PEER}", dns="require")
-    assert "must be given to Docker: docker run --dns 10.0.0.1" in container_text(found)
-
+from wgplugin.errors import ConfigError
 
 # What is wrong
 

@@ -60,7 +60,7 @@ def test_chain_is_there_before_a_rule_jumps_to_it() -> None:
 
 
 def test_without_dns_nothing_is_done_about_names() -> None:
-    assert [chain.name for chain in firewall.chains(PLAN)] == ["answers", "strangers"]
+    assert [chain.name for chain in firewall.chains(PLAN)] == ["replies", "strangers"]
     assert "names" in [chain.name for chain in firewall.chains(DNS)]
 
 

@@ -58,7 +58,7 @@ def asked(listeners: list[socket.socket], name: str, host: str = DOCKERS) -> str
         return str(listener.getsockname()[0])
 
 
-@pytest.mark.parametrize("plan", [PLAN, DNS], ids=["answers", "names"])
+@pytest.mark.parametrize("plan", [PLAN, DNS], ids=["replies", "names"])
 @alone
 def test_tables_of_a_plan_are_taken_and_taken_again(plan: Plan) -> None:
     add_tunnel()
@@ -133,7 +133,7 @@ def test_table_that_is_not_there_is_deleted_without_an_error() -> None:
     apply._send(nftables.delete_table(DEVICE))
 
 
-@pytest.mark.parametrize(("plan", "value"), [(DNS, 1), (PLAN, 0)], ids=["names", "answers"])
+@pytest.mark.parametrize(("plan", "value"), [(DNS, 1), (PLAN, 0)], ids=["names", "replies"])
 @alone
 def test_queries_of_the_loopback_may_leave_by_the_tunnel_where_they_shall(
     plan: Plan, value: int

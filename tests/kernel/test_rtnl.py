@@ -22,11 +22,11 @@ from tests.kernel.namespaces import (
 from wgplugin.kernel.rtnl import ROUTE_LOCALNET, RP_FILTER, Link, Links
 from wgplugin.model import namespace
 from wgplugin.model.namespace import (
-    ANSWERS,
     FULL,
     MAIN_TABLE,
     MARK,
     OTHERS,
+    REPLIES,
     Changes,
     DeviceAddress,
     Item,
@@ -53,7 +53,7 @@ def items(version: int, address: str, net: str, everything: str) -> list[Item]:
         route(net, "unreachable"),
         route(everything, "unreachable"),
         route(net, "throw"),
-        PolicyRule(version, ANSWERS, MAIN_TABLE, mark=MARK),
+        PolicyRule(version, REPLIES, MAIN_TABLE, mark=MARK),
         PolicyRule(version, OTHERS, MAIN_TABLE, subnets=True),
         PolicyRule(version, FULL, TABLE),
     ]

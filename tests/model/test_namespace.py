@@ -6,11 +6,11 @@ import pytest
 
 from wgplugin.model import namespace
 from wgplugin.model.namespace import (
-    ANSWERS,
     FULL,
     MAIN_TABLE,
     OTHERS,
     PARTIAL,
+    REPLIES,
     DeviceAddress,
     Item,
     Plan,
@@ -57,7 +57,7 @@ def test_prefix_of_the_tunnel_is_unreachable_without_it() -> None:
     ):
         assert routes(items, "unreachable") == {"0.0.0.0/0", "10.0.0.0/8", "::/0"}
         assert rules(items) == [
-            (version, priority) for version in (4, 6) for priority in (ANSWERS, OTHERS, FULL)
+            (version, priority) for version in (4, 6) for priority in (REPLIES, OTHERS, FULL)
         ]
 
 
@@ -68,7 +68,7 @@ def test_family_that_the_device_cannot_carry_has_no_route_into_it() -> None:
 
 
 def test_full_tunnel_comes_after_partial_ones() -> None:
-    assert FULL > PARTIAL > OTHERS > ANSWERS
+    assert FULL > PARTIAL > OTHERS > REPLIES
     assert (4, PARTIAL) in rules(namespace.items(planned("10.0.0.0/8"), (4, 6)))
     assert (4, FULL) in rules(namespace.items(planned("0.0.0.0/1 128.0.0.0/1"), (4, 6)))
 
@@ -126,7 +126,7 @@ def test_unreachable_goes_last() -> None:
 def test_other_tunnels_of_the_container_keep_theirs() -> None:
     own, other = namespace.table(DEVICE), namespace.table(OTHER)
     shared = [
-        PolicyRule(4, ANSWERS, MAIN_TABLE, namespace.MARK),
+        PolicyRule(4, REPLIES, MAIN_TABLE, namespace.MARK),
         PolicyRule(4, OTHERS, MAIN_TABLE, subnets=True),
     ]
     mine: list[Item] = [PolicyRule(4, FULL, own), Route(ip_network("0.0.0.0/0"), own)]

@@ -12,9 +12,10 @@ from wgplugin.errors import PluginError
 from wgplugin.model.configuration import PeerEndpoint, PeerSection
 from wgplugin.model.device import Key, Peer, SocketAddress
 from wgplugin.networks.peers import Peers
-from wgplugin.networks.reresolve import PAUSE, RETRY, Search
+from wgplugin.networks.reresolve import Search
 from wgplugin.networks.resolver import Resolver
 from wgplugin.state.store import Store
+from wgplugin.timings import Timings
 
 pytestmark = pytest.mark.anyio
 
@@ -24,6 +25,7 @@ SECTION = PeerSection(KEY, None, ENDPOINT, 0, ())
 SOUGHT = [(SECTION, ENDPOINT)]
 ADDRESS = SocketAddress(ip_address("192.0.2.1"), 51820)
 AFTER = 100.0
+TIMINGS = Timings()
 
 
 class SlowResolver(Resolver):
@@ -48,7 +50,7 @@ class Looking:
         self.moved: list[SocketAddress] = []
         self.told: list[str] = []
         peers = Peers(self.resolver, Store(folder).networks, MemoryHost())
-        self.search = Search(peers, self.move, self.told.append)
+        self.search = Search(peers, self.move, self.told.append, TIMINGS)
 
     async def move(self, section: PeerSection, address: SocketAddress) -> None:
         self.moved.append(address)
@@ -60,7 +62,9 @@ class Looking:
             await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize(("endpoint", "pause"), [(None, RETRY), (ADDRESS, PAUSE)])
+@pytest.mark.parametrize(
+    ("endpoint", "pause"), [(None, TIMINGS.search_missing), (ADDRESS, TIMINGS.search_silent)]
+)
 async def test_peer_is_looked_for_again_after_a_pause(
     tmp_path: Path, endpoint: SocketAddress | None, pause: float
 ) -> None:

@@ -1,12 +1,11 @@
-"""The live edition's promises: to Docker by its calls, and to the user by the files."""
+"""The live edition's promises to Docker: containers are closed, set up and left by its calls."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -16,19 +15,14 @@ from tests.hosts import (
     HERE,
     KEY,
     OF_DOCKER,
-    OTHER_KEY,
     PUBLIC_KEY,
-    THERE,
     LiveHost,
 )
 from tests.memory_containers import NO_DEVICE, Namespace
-from wgplugin.conf.settings import Settings
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
-from wgplugin.model.device import SocketAddress
 from wgplugin.model.identity import device_name
 from wgplugin.model.namespace import MAIN_TABLE, DeviceAddress, PolicyRule, Route
-from wgplugin.model.prefixes import blackhole_address
 from wgplugin.networks.health import Health
 from wgplugin.networks.tunnel import SETTLED, Tunnel
 
@@ -169,163 +163,6 @@ async def test_dns_of_the_file_is_asked_unless_that_is_off(host: LiveHost) -> No
     (host.folder / "wgplugin.yaml").write_text("defaults: {dns: off}")
     await settle(host.tunnel)
     assert host.inside.firewalls[DEVICE].dns is None
-
-
-async def test_edit_is_applied_once_it_has_settled(
-    host: LiveHost, caplog: pytest.LogCaptureFixture
-) -> None:
-    tunnel = await host.start_container()
-    host.edit("0.0.0.0/0", "Address = 10.8.0.9/32\nMTU = 1300")
-    await tunnel.watch()
-    assert host.routes() == {"10.0.0.0/8"}
-    with told(caplog, "reloaded: "):
-        await settle(tunnel)
-        await settle(tunnel)
-    assert host.routes() == {"0.0.0.0/0", "::/0"}
-    assert DeviceAddress(ip_interface("10.8.0.9/32")) in host.inside.items(DEVICE)
-    assert DeviceAddress(blackhole_address("e1")) in host.inside.items(DEVICE)
-    assert host.inside.mtus[DEVICE] == 1300
-    assert host.peer.allowed_ips == (ip_network("0.0.0.0/0"),)
-
-
-async def test_file_that_keeps_changing_is_not_read_half_done(host: LiveHost) -> None:
-    tunnel = await host.start_container()
-    for number in range(5):
-        host.edit(f"10.{number}.0.0/16")
-        await tunnel.watch()
-    assert host.routes() == {"10.0.0.0/8"}
-    await tunnel.watch()
-    assert host.routes() == {"10.4.0.0/16"}
-
-
-async def test_edit_with_errors_changes_nothing_and_is_reported_once(
-    host: LiveHost, caplog: pytest.LogCaptureFixture
-) -> None:
-    tunnel = await host.start_container()
-    before, text = host.peer, host.text
-    host.put(text.replace("AllowedIPs", "AllowedIP"))
-    with told(caplog, "refused: net.conf:"):
-        await settle(tunnel)
-        await settle(tunnel)
-    assert tunnel.status().error.endswith("did you mean AllowedIPs? [WG211]")
-    assert host.peer == before
-    host.put(text)
-    await settle(tunnel)
-    assert not tunnel.status().error
-
-
-async def test_peers_come_and_go_while_others_keep_their_place(host: LiveHost) -> None:
-    tunnel = await host.start_container()
-    roamed = replace(host.peer, endpoint=SocketAddress(ip_address("198.51.100.9"), 1))
-    host.move(roamed)
-    text = host.text
-    host.put(f"{text}[Peer]\nPublicKey = {OTHER_KEY}\nEndpoint = {THERE}\n")
-    await settle(tunnel)
-    first, second = host.inside.devices[DEVICE].peers
-    assert first == roamed
-    assert str(second.endpoint) == THERE
-    host.put(text)
-    await settle(tunnel)
-    assert host.inside.devices[DEVICE].peers == (roamed,)
-
-
-async def test_endpoint_that_is_edited_is_moved(host: LiveHost) -> None:
-    tunnel = await host.start_container()
-    host.edit(endpoint=THERE)
-    await settle(tunnel)
-    assert str(host.peer.endpoint) == THERE
-
-
-async def test_container_starts_without_its_peer_which_comes_later(host: LiveHost) -> None:
-    host.edit(endpoint="vpn.example.test:51820")
-    tunnel = await host.start_container()
-    assert host.peer.endpoint is None
-    host.names.hosts["vpn.example.test"] = "192.0.2.1"
-    await search_until(host, tunnel, HERE)
-
-
-async def test_peer_that_does_not_resolve_is_reported_until_it_does(host: LiveHost) -> None:
-    host.edit(endpoint="vpn.example.test:51820")
-    tunnel = await host.start_container()
-    while "can't be resolved" not in tunnel.status().error:
-        host.clock.advance(60.0)
-        await tunnel.observe()
-        tunnel.search(Settings())
-        await asyncio.sleep(0)
-    host.names.hosts["vpn.example.test"] = "192.0.2.1"
-    await search_until(host, tunnel, HERE)
-    while tunnel.status().error:
-        await asyncio.sleep(0)
-
-
-async def test_trouble_that_lasts_is_reported_once(
-    host: LiveHost, caplog: pytest.LogCaptureFixture
-) -> None:
-    tunnel = await host.start_container()
-    host.containers.failing.add("observe")
-    with told(caplog, "observe fails"):
-        await tunnel.observe()
-        await tunnel.observe()
-    host.containers.failing.clear()
-    await tunnel.observe()
-    assert not tunnel.status().error
-
-
-async def search_until(host: LiveHost, tunnel: Tunnel, endpoint: str) -> None:
-    """Look for silent peers until the peer is there, while the time goes by."""
-    while str(host.peer.endpoint) != endpoint:
-        host.clock.advance(60.0)
-        await tunnel.observe()
-        tunnel.search(Settings(re_resolve_after=100.0))
-        await asyncio.sleep(0)
-
-
-async def test_silent_peer_is_looked_for_and_one_that_answers_is_not(host: LiveHost) -> None:
-    host.names.hosts["vpn.example.test"] = "192.0.2.1"
-    host.edit(endpoint="vpn.example.test:51820")
-    tunnel = await host.start_container()
-    host.names.hosts["vpn.example.test"] = "192.0.2.2"
-    host.age(1)
-    await tunnel.observe()
-    host.clock.advance(98.0)
-    assert not tunnel.silent(100.0)
-    host.clock.advance(3.0)
-    assert tunnel.silent(100.0)
-    await search_until(host, tunnel, THERE)
-
-
-async def test_leave_takes_all_out_and_a_later_edit_puts_nothing_back(host: LiveHost) -> None:
-    tunnel = await host.start_container()
-    host.edit("0.0.0.0/0")
-    await asyncio.gather(settle(tunnel), host.leave())
-    await settle(tunnel)
-    assert not host.inside.routing
-    assert not host.inside.firewalls
-    assert not host.live.tunnels
-
-
-async def test_firewall_that_fails_is_reported_and_the_rest_is_set_up(host: LiveHost) -> None:
-    host.containers.failing.add("apply_firewall")
-    tunnel = await host.start_container()
-    assert "neither DNS nor answers" in tunnel.status().error
-    assert tunnel.status().error.endswith(" [WG409]")
-    assert host.routes() == {"10.0.0.0/8"}
-    host.containers.failing.clear()
-    host.edit("10.1.0.0/16")
-    await settle(tunnel)
-    assert not tunnel.status().error
-
-
-async def test_device_that_is_gone_is_reported_once(
-    host: LiveHost, caplog: pytest.LogCaptureFixture
-) -> None:
-    tunnel = await host.start_container()
-    await tunnel.observe()
-    del host.inside.devices[DEVICE]
-    with told(caplog, "gone from the container [WG411]"):
-        await tunnel.observe()
-        await tunnel.observe()
-    assert (tunnel.status().interface, tunnel.status().health) == ("", Health.NEVER)
 
 
 async def test_tunnel_is_taken_up_by_a_new_plugin_with_what_was_edited_meanwhile(

@@ -17,7 +17,7 @@ from wgplugin.state.records import Endpoint, Network, RouteRecord
 from wgplugin.state.store import MAX_SIZE, Store
 
 NETWORK = Network(id="n1", configuration="home", tunnel={"sink": "off"})
-ROUTE = RouteRecord(destination="10.0.0.0/8")
+ROUTE = RouteRecord(docker_routes.DockerRoute(ip_network("10.0.0.0/8"), ip_address("169.254.1.1")))
 ENDPOINT = Endpoint(
     id="e1",
     network_id="n1",
@@ -117,6 +117,16 @@ def test_record_of_the_first_version_is_read(tmp_path: Path) -> None:
     assert endpoint == Endpoint(
         id="e1", network_id="n1", configuration="home", created=Moment("", 0.0)
     )
+
+
+@pytest.mark.parametrize("route", [{}, {"destination": "x", "next_hop": ""}, 1, None])
+def test_record_with_a_route_that_is_none_is_set_aside(tmp_path: Path, route: object) -> None:
+    asyncio.run(Store(tmp_path).endpoints.put(ENDPOINT))
+    path = tmp_path / "endpoints" / "e1.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "routes": [route]}))
+
+    assert not list(Store(tmp_path).endpoints)
+    assert files(tmp_path) == ["endpoints/e1.json.damaged"]
 
 
 def test_record_of_the_second_version_keeps_its_routes(tmp_path: Path) -> None:

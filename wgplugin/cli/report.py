@@ -156,7 +156,8 @@ def _container_rows(found: Report) -> Iterator[tuple[str, str]]:
     if found.unrouted:
         yield "no route", f"{', '.join(found.unrouted)}: the file has no IPv6 Address"
     if found.sink:
-        yield "sink", f"{', '.join(found.sink)}: what isn't routed above is refused"
+        rest = "all else of that family is refused (IPv6 leak protection)"
+        yield "sink", f"{', '.join(found.sink)}: {rest}"
     if found.bypass:
         yield "bypass", f"{', '.join(found.bypass)}: not by the tunnel"
     if found.default == "gateway":

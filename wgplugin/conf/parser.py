@@ -128,7 +128,7 @@ class _Reader:
         code, cut = line.code, line.text.partition("#")[0].partition("\0")[2]
         start = len(code) - len(code.lstrip(SPACE))
         if cut.strip(SPACE):
-            message = "what follows a NUL in its line is ignored"
+            message = "the rest of the line after a NUL is ignored"
             self._warn(line.place(len(code)), Warned(Code.IGNORED, message))
         if start == len(code):
             return

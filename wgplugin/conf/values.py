@@ -158,7 +158,7 @@ def allowed_ip(item: str) -> AllowedIPChange:
         message, hint = "an address is missing in this list", "there is a comma too many"
         raise BadValueError(Code.BAD_ALLOWED_IP, message, hint)
     if "%" in address_text:
-        message, hint = "a range can't have a zone", "leave out '%' and what follows"
+        message, hint = "a range can't have a zone", "leave out '%' and all after it"
         raise BadValueError(Code.BAD_ALLOWED_IP, message, hint)
     address = literal(address_text)
     if address is None:

@@ -32,10 +32,10 @@ Address = IPv4Address | IPv6Address
 
 def chains(plan: Plan) -> tuple[Chain, ...]:
     """Return the chains of a plan's table."""
-    return (*_answers(address.ip for address in plan.addresses), *_names(plan.dns))
+    return (*_replies(address.ip for address in plan.addresses), *_names(plan.dns))
 
 
-def _answers(own: Iterable[Address]) -> Iterator[Chain]:
+def _replies(own: Iterable[Address]) -> Iterator[Chain]:
     """Mark replies to clients of other networks, so that they leave past the tunnel.
 
     These are the replies from other addresses than the tunnel's. A peer gets no such reply: a
@@ -43,7 +43,7 @@ def _answers(own: Iterable[Address]) -> Iterator[Chain]:
     """
     keep = [(*_source(address), *nftables.verdict(nftables.ACCEPT)) for address in own]
     reply = (*nftables.ct(nftables.CT_DIRECTION, b"\1"), *nftables.set_mark(MARK))
-    yield Chain("answers", (*keep, reply), "route", nftables.OUTPUT, MANGLE)
+    yield Chain("replies", (*keep, reply), "route", nftables.OUTPUT, MANGLE)
     stranger = (
         *nftables.meta(nftables.META_IIFTYPE, _NO_LINK_LAYER),
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),

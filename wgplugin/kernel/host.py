@@ -170,7 +170,7 @@ class KernelHost:
         for _ in range(2):
             found = self._links.nlm_request(nsidmsg(), RTM_GETNSID, NLM_F_REQUEST | NLM_F_DUMP)
         if len(found) in NAMESPACES_IN_32_KIB:
-            message = "there are more network namespaces than the kernel tells of"
+            message = "there are more network namespaces than the kernel lists"
             raise BackendError(Code.TOO_MANY_NAMESPACES, message)
         return [message.get_attr("NETNSA_NSID") for message in found]
 

@@ -21,7 +21,7 @@ def trouble(folder: Path) -> str:
     try:
         mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     except OSError as error:
-        return f"what is mounted can't be seen: {error}"
+        return f"the mounts can't be read: {error}"
     found = [mount for mount in mounts if mount[4] == str(folder)]
     if not found:
         return f"the host's /run/docker isn't mounted at {folder}"

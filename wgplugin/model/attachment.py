@@ -79,8 +79,8 @@ def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[Prefix])
     has_ipv6 = any(each.version == 6 for each in (*config.addresses, *subnets))
     if 6 in prefixes.full_families(_allowed_ips(config)) and not has_ipv6:
         found.append(
-            f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: what the container sends by "
-            "IPv6 goes into the tunnel, from a made-up address, and stays unanswered "
+            f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: the container's IPv6 "
+            "traffic goes into the tunnel from a made-up address, and gets no reply "
             f"[{Code.NO_IPV6_ADDRESS}]"
         )
     return tuple(found)

@@ -4,9 +4,9 @@ The tunnel's routes are in a table of their own, and rules lead there. Docker ch
 table for conflicts, so it accepts networks in any order.
 
 The kill switch: each prefix is in that table twice, as a route into the device and as an
-unreachable route, which takes over if the first one disappears. So the tunnel's traffic never
-leaves by another network, even if a process binds its socket to that network's device or takes the
-tunnel down.
+unreachable route, which takes over if the first one disappears. So the tunnel's traffic doesn't
+leave by another network when the tunnel is taken down. A socket that is bound to another network's
+device gets past it: docs/security.md has the limits.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ FIRST_TABLE = 518_200_000
 TABLES = 100_000
 """The first number of a tunnel's table, and how many numbers there are; a device has one."""
 
-ANSWERS, OTHERS, PARTIAL, FULL = 5180, 5181, 5182, 5183
+REPLIES, OTHERS, PARTIAL, FULL = 5180, 5181, 5182, 5183
 """The priorities of the rules, all before Docker's own. In this order:
 
-- ANSWERS: replies to clients of other networks, recognized by `MARK`;
+- REPLIES: replies to clients of other networks, recognized by `MARK`;
 - OTHERS: the subnets of other networks;
 - PARTIAL: tunnels for some prefixes (split tunnels);
 - FULL: full tunnels.
 """
 
-PRIORITIES = (ANSWERS, OTHERS, PARTIAL, FULL)
+PRIORITIES = (REPLIES, OTHERS, PARTIAL, FULL)
 
 MARK = 51820
 """The firewall mark of replies to clients of other networks."""
@@ -144,7 +144,7 @@ def _rules(plan: Plan) -> Iterable[PolicyRule]:
     inside = _inside(plan)
     full = full_families(inside)
     for version in {net.version for net in inside}:
-        yield PolicyRule(version, ANSWERS, MAIN_TABLE, mark=MARK)
+        yield PolicyRule(version, REPLIES, MAIN_TABLE, mark=MARK)
         yield PolicyRule(version, OTHERS, MAIN_TABLE, subnets=True)
         yield PolicyRule(version, FULL if version in full else PARTIAL, plan.table)
 

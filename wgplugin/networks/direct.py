@@ -27,8 +27,7 @@ from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.insides import Insides
 from wgplugin.networks.kinds import Joined, NewEndpoint, NewNetwork
 from wgplugin.networks.peers import Peers, log_trying_again
-from wgplugin.state import records
-from wgplugin.state.records import Endpoint, Network
+from wgplugin.state.records import Endpoint, Network, RouteRecord
 from wgplugin.state.store import Records
 
 log = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ class Direct:
                     network_id=network.id,
                     configuration=name,
                     created=self._endpoints.now(),
-                    routes=tuple(map(records.RouteRecord.of, found.routes)),
+                    routes=tuple(map(RouteRecord, found.routes)),
                     gateways=tuple(map(str, found.gateways)),
                     tunnel=dict(endpoint.tunnel),
                     addresses=tuple(map(str, endpoint.addresses)),
@@ -177,7 +176,7 @@ class Direct:
 
     async def _read(self, name: str, *, again: bool = False) -> Files:
         files = await self._folder.read(name, again=again)
-        put_into_force(files.settings)
+        apply_log_level(files.settings)
         return files
 
     def _check_count(self, file_name: str, addresses: tuple[InterfaceAddress, ...]) -> None:
@@ -205,7 +204,7 @@ class Direct:
             log.error("after a failed join: %s", error)
 
 
-def put_into_force(settings: Settings) -> None:
+def apply_log_level(settings: Settings) -> None:
     """Apply the plugin's own settings: the log level."""
     # Libraries keep their level: at debug level they would log keys.
     logging.getLogger("wgplugin").setLevel(settings.log_level.upper())

@@ -21,6 +21,6 @@ def advice(
     flags = " ".join(f"--dns {server}" for server in wanted)
     return (
         f"{file_name} names DNS {', '.join(wanted)}, which the container doesn't ask; start it "
-        f"with {flags}, or in Compose dns: [{', '.join(wanted)}] (Docker before 25 doesn't tell "
-        "the plugin whether you did)"
+        f"with {flags}, or in Compose dns: [{', '.join(wanted)}] (Docker before 25 doesn't show "
+        "this to the plugin)"
     )

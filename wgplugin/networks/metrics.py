@@ -33,7 +33,7 @@ class _Collector(Collector):
         info = InfoMetricFamily("wireguard_plugin", "The plugin's version and edition")
         info.add_metric((), {"version": self._status.version, "edition": self._status.edition})
         health = GaugeMetricFamily(
-            "wireguard_tunnel_health", "1 for what the tunnel is", labels=(*TUNNEL, "health")
+            "wireguard_tunnel_health", "1 for the present health", labels=(*TUNNEL, "health")
         )
         configured = GaugeMetricFamily(
             "wireguard_tunnel_configured_timestamp_seconds",
@@ -41,7 +41,7 @@ class _Collector(Collector):
             labels=TUNNEL,
         )
         failing = GaugeMetricFamily(
-            "wireguard_tunnel_error", "1 if the status tells of an error", labels=TUNNEL
+            "wireguard_tunnel_error", "1 if the status has an error", labels=TUNNEL
         )
         handshake = GaugeMetricFamily(
             "wireguard_peer_last_handshake_timestamp_seconds",

@@ -10,10 +10,7 @@ from wgplugin.model.configuration import PeerEndpoint, PeerSection
 from wgplugin.model.device import Key, Peer, SocketAddress
 from wgplugin.networks.health import is_silent
 from wgplugin.networks.peers import Peers
-
-RETRY = 5.0
-PAUSE = 30.0
-"""Seconds between attempts to find a peer without an address, and to find a silent one."""
+from wgplugin.timings import Timings
 
 Sought = list[tuple[PeerSection, PeerEndpoint]]
 """Peers to look for, each with its endpoint in the file."""
@@ -26,15 +23,17 @@ class Search:
         self,
         peers: Peers,
         move: Callable[[PeerSection, SocketAddress], Awaitable[None]],
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
+        timings: Timings,
     ) -> None:
-        """Call ``move`` with each peer that is found, and ``tell`` at the end of each search.
+        """Call ``move`` with each peer that is found, and ``report`` at the end of each search.
 
-        ``move`` may raise PluginError. ``tell`` gets the last error's text, empty for none.
+        ``move`` may raise PluginError. ``report`` gets the last error's text, empty for none.
         """
         self._peers = peers
         self._move = move
-        self._tell = tell
+        self._report = report
+        self._timings = timings
         self._asked: dict[Key, float] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -58,13 +57,14 @@ class Search:
             wall: the present time, since 1970.
             after: the silence after which a peer is looked for.
         """
+        timings = self._timings
         due: Sought = []
         there = {peer.public_key: peer for peer in peers}
         for section in sections:
             peer = there.get(section.public_key)
             if not section.endpoint or not peer:
                 continue
-            pause = min(after, PAUSE) if peer.endpoint else RETRY
+            pause = min(after, timings.search_silent) if peer.endpoint else timings.search_missing
             asked = self._asked.get(section.public_key, now - configured)
             if is_silent(peer, configured, wall, after) and now - asked >= pause:
                 due.append((section, section.endpoint))
@@ -88,4 +88,4 @@ class Search:
                 await self._move(section, await self._peers.find(endpoint, bound))
             except PluginError as error:
                 trouble = str(error)
-        self._tell(trouble)
+        self._report(trouble)

@@ -56,9 +56,8 @@ class Tunnel:
         self._expected: tuple[Prefix, ...] = ()
         self._version = ""
         self._seen = ("", 0)
-        self._search = Search(
-            services.peers, self._move, partial(self._conditions.note, Condition.PEERS)
-        )
+        note_peers = partial(self._conditions.note, Condition.PEERS)
+        self._search = Search(services.peers, self._move, note_peers, services.timings)
         self._over = False
         self._lock = asyncio.Lock()
 

@@ -9,7 +9,7 @@ from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.errors import PluginError
 from wgplugin.networks.claims import Endpoints
-from wgplugin.networks.direct import put_into_force
+from wgplugin.networks.direct import apply_log_level
 from wgplugin.networks.insides import Insides
 from wgplugin.networks.status import Status
 from wgplugin.state.records import Network
@@ -39,7 +39,7 @@ class Upkeep:
     async def begin(self) -> None:
         """Do the work that must precede the first call. Failures are logged."""
         try:
-            put_into_force(self._folder.settings())
+            apply_log_level(self._folder.settings())
         except PluginError as error:
             log.error("%s", error)
         self._settled = await self._reconcile()

@@ -15,7 +15,7 @@ import msgspec
 from wgplugin.clock import Moment
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
-from wgplugin.model import docker_routes
+from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.identity import Id
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 
@@ -48,21 +48,22 @@ class Network(Record, frozen=True, kw_only=True):
     addresses: dict[str, str] = {}
 
 
-class RouteRecord(msgspec.Struct, frozen=True):
-    """A route for Docker to set; ``next_hop`` is empty for an on-link route."""
+class RouteRecord:
+    """A route for Docker to set: a value in memory, and text on disk."""
 
-    destination: str
-    next_hop: str = ""
+    __slots__ = ("value",)
 
-    @classmethod
-    def of(cls, route: docker_routes.DockerRoute) -> RouteRecord:
-        """Return the record of a route."""
-        return cls(str(route.destination), str(route.next_hop or ""))
+    def __init__(self, value: DockerRoute) -> None:
+        self.value = value
 
-    def value(self) -> docker_routes.DockerRoute:
-        """Return the route. Raises ValueError if a field isn't valid."""
-        next_hop = ip_address(self.next_hop) if self.next_hop else None
-        return docker_routes.DockerRoute(ip_network(self.destination), next_hop)
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RouteRecord) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return f"RouteRecord({self.value})"
 
 
 class Endpoint(Record, frozen=True, kw_only=True):
@@ -85,9 +86,9 @@ class Endpoint(Record, frozen=True, kw_only=True):
     sandbox: str = ""
 
     @property
-    def route_values(self) -> tuple[docker_routes.DockerRoute, ...]:
+    def route_values(self) -> tuple[DockerRoute, ...]:
         """The routes."""
-        return tuple(route.value() for route in self.routes)
+        return tuple(route.value for route in self.routes)
 
     @property
     def gateway_values(self) -> tuple[IPAddress, ...]:
@@ -126,7 +127,7 @@ R = TypeVar("R", bound=Record)
 
 def encode(record: Record) -> bytes:
     """Return the record as JSON."""
-    return msgspec.json.encode(record)
+    return msgspec.json.encode(record, enc_hook=_written)
 
 
 def decode(data: bytes, kind: type[R]) -> R:
@@ -145,8 +146,20 @@ def decode(data: bytes, kind: type[R]) -> R:
         while version < VERSION:
             fields = {**_FROM[version](fields), "version": version + 1}
             version += 1
-        return msgspec.convert(fields, kind)
+        return msgspec.convert(fields, kind, dec_hook=_read)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(Code.STATE_DAMAGED, str(error)) from None
     except (KeyError, TypeError, RecursionError):
         raise RecordError(Code.STATE_DAMAGED, "it has no layout that is known") from None
+
+
+def _written(route: Any) -> dict[str, str]:
+    """Return a route as text; ``next_hop`` is empty for an on-link route."""
+    value: DockerRoute = route.value
+    return {"destination": str(value.destination), "next_hop": str(value.next_hop or "")}
+
+
+def _read(kind: type[Any], fields: Any) -> RouteRecord:
+    """Read a route. Raises ValueError, TypeError or KeyError if it is none."""
+    next_hop = ip_address(fields["next_hop"]) if fields["next_hop"] else None
+    return RouteRecord(DockerRoute(ip_network(fields["destination"]), next_hop))

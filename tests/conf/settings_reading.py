@@ -1,0 +1,55 @@
+"""The text of wgplugin.yaml, and the result of reading it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from wgplugin.conf.settings import Settings
+from wgplugin.conf.settings_file import parse
+from wgplugin.errors import ConfigError
+from wgplugin.model.configuration import TunnelSettings
+
+EXAMPLE = Path(__file__).parents[2] / "wireguard_conf.example"
+KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+PIECE = KEY.partition("+")[0] + KEY.rpartition("+")[2].rstrip("=")
+
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def accepted(text: str | bytes, base: Settings | None = None) -> Settings:
+    data = text if isinstance(text, bytes) else text.encode()
+    return parse(data, "wgplugin.yaml", base or Settings())
+
+
+def refused(text: str | bytes) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        accepted(text)
+    return caught.value
+
+
+def tunnel(**values: Any) -> TunnelSettings:
+    return TunnelSettings(**values)
+
+
+BYPASS = (ip_network("192.168.0.0/16"), ip_network("fd00::/8"))
+VALUES = [
+    ("dns", "warn", "warn"),
+    ("dns", "Require", "require"),
+    ("dns", "off", "off"),
+    ("sink", "on", True),
+    ("sink", "true", True),
+    ("sink", "Yes", True),
+    ("sink", "off", False),
+    ("sink", "FALSE", False),
+    ("sink", "no", False),
+    ("bypass", "", ()),
+    ("bypass", "192.168.0.0/16, fd00::/8", BYPASS),
+    ("bypass", "fd00::1", (ip_network("fd00::1/128"),)),
+    ("default", "tunnel", "tunnel"),
+    ("default", "gateway", "gateway"),
+]
