@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.clocks import SetClock
 from tests.memory_containers import NO_DEVICE, MemoryContainers, Namespace
@@ -24,7 +27,7 @@ from wgplugin.model.identity import device_name
 from wgplugin.model.namespace import MAIN_TABLE, Route
 from wgplugin.networks.resolver import Resolver
 from wgplugin.networks.supervisor import Supervisor
-from wgplugin.networks.tunnel import Tunnel
+from wgplugin.networks.tunnel import SETTLED, Tunnel
 from wgplugin.plugin import Plugin, assemble
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
@@ -245,3 +248,18 @@ class LiveHost(Host):
         """Let the last handshake of the first peer be so long ago."""
         old = replace(self.peer, last_handshake=self.clock.wall() - seconds)
         self.inside.devices[DEVICE] = replace(self.inside.devices[DEVICE], peers=(old,))
+
+
+@contextmanager
+def logged_once(caplog: pytest.LogCaptureFixture, text: str) -> Iterator[None]:
+    """Check that exactly one line that is logged in the block has a text."""
+    caplog.clear()
+    with caplog.at_level("INFO"):
+        yield
+    assert [text in line for line in caplog.messages].count(True) == 1, caplog.messages
+
+
+async def settle(tunnel: Tunnel) -> None:
+    """Let a tunnel see its files as often as it takes to believe them."""
+    for _ in range(SETTLED):
+        await tunnel.watch()

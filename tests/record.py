@@ -1,4 +1,4 @@
-"""Make a recording for test_app.py from dockerd's log, where the plugin logs at debug level.
+"""Make a recording for docker/test_http.py from dockerd's log, of the plugin at debug level.
 
     python3 -m tests.lab run --docker 28.5 --env DOCKER_TESTS=yes --dockerd-log dockerd.log -- \
         python3 -m pytest tests/e2e/test_tunnel.py -k 'connected or restarts or from_docker'

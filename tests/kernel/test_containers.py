@@ -29,10 +29,10 @@ def test_only_docker_s_names_for_namespaces_are_taken(key: str, name: str | None
 
 
 async def test_namespace_that_is_not_there_is_an_answer(tmp_path: Path) -> None:
-    sandboxes = KernelContainers(tmp_path)
+    containers = KernelContainers(tmp_path)
     key = "/var/run/docker/netns/0123456789ab"
-    assert not await sandboxes.exists(key)
-    assert await sandboxes.observe(key, "wgp0123456789ab") is None
+    assert not await containers.exists(key)
+    assert await containers.observe(key, "wgp0123456789ab") is None
 
 
 def test_folder_that_is_not_mounted_is_reported(tmp_path: Path) -> None:

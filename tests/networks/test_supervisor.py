@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from tests.hosts import (
     OF_DOCKER,
     PUBLIC_KEY,
     LiveHost,
+    settle,
 )
 from tests.memory_containers import NO_DEVICE, Namespace
 from wgplugin.docker import protocol
@@ -24,7 +23,6 @@ from wgplugin.errors import PluginError
 from wgplugin.model.identity import device_name
 from wgplugin.model.namespace import MAIN_TABLE, DeviceAddress, PolicyRule, Route
 from wgplugin.networks.health import Health
-from wgplugin.networks.tunnel import SETTLED, Tunnel
 
 pytestmark = pytest.mark.anyio
 
@@ -34,20 +32,6 @@ def host(tmp_path: Path) -> LiveHost:
     host = LiveHost(tmp_path)
     host.edit()
     return host
-
-
-@contextmanager
-def told(caplog: pytest.LogCaptureFixture, text: str) -> Iterator[None]:
-    """See that a text is in exactly one line of what is logged in the block."""
-    caplog.clear()
-    with caplog.at_level("INFO"):
-        yield
-    assert [text in line for line in caplog.messages].count(True) == 1, caplog.messages
-
-
-async def settle(tunnel: Tunnel) -> None:
-    for _ in range(SETTLED):
-        await tunnel.watch()
 
 
 async def test_container_that_is_there_is_closed_before_its_device_comes(host: LiveHost) -> None:

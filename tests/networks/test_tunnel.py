@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
@@ -17,13 +15,15 @@ from tests.hosts import (
     OTHER_KEY,
     THERE,
     LiveHost,
+    logged_once,
+    settle,
 )
 from wgplugin.conf.settings import Settings
 from wgplugin.model.device import SocketAddress
 from wgplugin.model.namespace import DeviceAddress
 from wgplugin.model.prefixes import blackhole_address
 from wgplugin.networks.health import Health
-from wgplugin.networks.tunnel import SETTLED, Tunnel
+from wgplugin.networks.tunnel import Tunnel
 
 pytestmark = pytest.mark.anyio
 
@@ -35,20 +35,6 @@ def host(tmp_path: Path) -> LiveHost:
     return host
 
 
-@contextmanager
-def told(caplog: pytest.LogCaptureFixture, text: str) -> Iterator[None]:
-    """See that a text is in exactly one line of what is logged in the block."""
-    caplog.clear()
-    with caplog.at_level("INFO"):
-        yield
-    assert [text in line for line in caplog.messages].count(True) == 1, caplog.messages
-
-
-async def settle(tunnel: Tunnel) -> None:
-    for _ in range(SETTLED):
-        await tunnel.watch()
-
-
 async def test_edit_is_applied_once_it_has_settled(
     host: LiveHost, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,7 +42,7 @@ async def test_edit_is_applied_once_it_has_settled(
     host.edit("0.0.0.0/0", "Address = 10.8.0.9/32\nMTU = 1300")
     await tunnel.watch()
     assert host.routes() == {"10.0.0.0/8"}
-    with told(caplog, "reloaded: "):
+    with logged_once(caplog, "reloaded: "):
         await settle(tunnel)
         await settle(tunnel)
     assert host.routes() == {"0.0.0.0/0", "::/0"}
@@ -82,7 +68,7 @@ async def test_edit_with_errors_changes_nothing_and_is_reported_once(
     tunnel = await host.start_container()
     before, text = host.peer, host.text
     host.put(text.replace("AllowedIPs", "AllowedIP"))
-    with told(caplog, "refused: net.conf:"):
+    with logged_once(caplog, "refused: net.conf:"):
         await settle(tunnel)
         await settle(tunnel)
     assert tunnel.status().error.endswith("did you mean AllowedIPs? [WG211]")
@@ -141,7 +127,7 @@ async def test_trouble_that_lasts_is_reported_once(
 ) -> None:
     tunnel = await host.start_container()
     host.containers.failing.add("observe")
-    with told(caplog, "observe fails"):
+    with logged_once(caplog, "observe fails"):
         await tunnel.observe()
         await tunnel.observe()
     host.containers.failing.clear()
@@ -200,7 +186,7 @@ async def test_device_that_is_gone_is_reported_once(
     tunnel = await host.start_container()
     await tunnel.observe()
     del host.inside.devices[DEVICE]
-    with told(caplog, "gone from the container [WG411]"):
+    with logged_once(caplog, "gone from the container [WG411]"):
         await tunnel.observe()
         await tunnel.observe()
     assert (tunnel.status().interface, tunnel.status().health) == ("", Health.NEVER)

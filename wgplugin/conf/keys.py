@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from wgplugin.codes import Code
@@ -18,6 +17,7 @@ from wgplugin.conf.endpoint import endpoint
 from wgplugin.conf.values import AllowedIPChange
 from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import AllowedIP, Key
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 from wgplugin.redact import shown
 
 
@@ -47,10 +47,10 @@ class InterfaceDraft:
     private_key_place: Position = START
     listen_port: int = 0
     fwmark: int = 0
-    addresses: dict[values.Address, None] = field(default_factory=dict)
+    addresses: dict[InterfaceAddress, None] = field(default_factory=dict)
     mtu: int | None = None
     mtu_place: Position = START
-    dns: dict[IPv4Address | IPv6Address, None] = field(default_factory=dict)
+    dns: dict[IPAddress, None] = field(default_factory=dict)
     dns_search: dict[str, None] = field(default_factory=dict)
     routes: bool = True
     place: Position = START

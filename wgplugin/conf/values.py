@@ -22,9 +22,8 @@ from ipaddress import (
 
 from wgplugin.codes import Code
 from wgplugin.model.device import AllowedIP, Key
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 from wgplugin.redact import shown
-
-Address = IPv4Interface | IPv6Interface
 
 MAX_PORT = 65535
 MAX_FWMARK = 0xFFFFFFFF
@@ -179,7 +178,7 @@ def allowed_ip(item: str) -> AllowedIPChange:
     return AllowedIPChange(range_, sign, exact=number == int(range_.network_address))
 
 
-def interface_address(item: str) -> Address:
+def interface_address(item: str) -> InterfaceAddress:
     """Read an item of Address: an IP address with an optional prefix.
 
     A dotted mask is taken, as by ip(8); its short, octal and hexadecimal forms are not.
@@ -199,12 +198,12 @@ def interface_address(item: str) -> Address:
     return IPv6Interface((int(address), prefix))
 
 
-def _no_host(address: IPv4Address | IPv6Address) -> bool:
+def _no_host(address: IPAddress) -> bool:
     loopback = address.version == 6 and address.is_loopback
     return address.is_unspecified or address.is_multicast or loopback
 
 
-def _address_prefix(text: str, address: IPv4Address | IPv6Address) -> int | None:
+def _address_prefix(text: str, address: IPAddress) -> int | None:
     mask = literal(text)
     if isinstance(mask, IPv4Address) and isinstance(address, IPv4Address):
         return _mask_length(mask)
@@ -216,7 +215,7 @@ def _mask_length(mask: IPv4Address) -> int | None:
     return 32 - hosts.bit_length() if hosts & (hosts + 1) == 0 else None
 
 
-def dns(item: str) -> IPv4Address | IPv6Address | str:
+def dns(item: str) -> IPAddress | str:
     """Read an item of DNS: a server's address, or a domain to search.
 
     wg-quick takes for a server what has only digits and dots, or a colon (linux.bash).
@@ -250,7 +249,7 @@ def flag(text: str) -> bool:
     return text.lower() == "true"
 
 
-def literal(text: str, *, zone: bool = False) -> IPv4Address | IPv6Address | None:
+def literal(text: str, *, zone: bool = False) -> IPAddress | None:
     """Read an address as inet_pton(3) does: a zone isn't part of one."""
     if "%" in text and not zone:
         return None
@@ -260,9 +259,7 @@ def literal(text: str, *, zone: bool = False) -> IPv4Address | IPv6Address | Non
         return None
 
 
-def _bad_prefix(
-    code: Code, item: str, prefix: str, address: IPv4Address | IPv6Address
-) -> BadValueError:
+def _bad_prefix(code: Code, item: str, prefix: str, address: IPAddress) -> BadValueError:
     mask = literal(prefix)
     length = _mask_length(mask) if isinstance(mask, IPv4Address) else None
     hint = f"write /{length} for this mask" if length is not None else ""

@@ -10,11 +10,12 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 
 from wgplugin.kernel import nftables
 from wgplugin.kernel.nftables import Chain, Rule
 from wgplugin.model.namespace import MARK, Plan
+from wgplugin.model.prefixes import IPAddress
 
 RAW, MANGLE, FILTER, BEFORE_DOCKER, BEFORE_MASQUERADE = -300, -150, 0, -110, 90
 
@@ -27,15 +28,13 @@ _UDP, _TCP = bytes([socket.IPPROTO_UDP]), bytes([socket.IPPROTO_TCP])
 _QUESTION = 8 + 12
 _LABEL_LENGTHS = range(1, 64)
 
-Address = IPv4Address | IPv6Address
-
 
 def chains(plan: Plan) -> tuple[Chain, ...]:
     """Return the chains of a plan's table."""
     return (*_replies(address.ip for address in plan.addresses), *_names(plan.dns))
 
 
-def _replies(own: Iterable[Address]) -> Iterator[Chain]:
+def _replies(own: Iterable[IPAddress]) -> Iterator[Chain]:
     """Mark replies to clients of other networks, so that they leave past the tunnel.
 
     These are the replies from other addresses than the tunnel's. A peer gets no such reply: a
@@ -119,7 +118,7 @@ def _loopback(offset: int) -> Rule:
     return nftables.masked(nftables.NETWORK, offset, b"\xff\0\0\0", b"\x7f\0\0\0")
 
 
-def _source(address: Address) -> Rule:
+def _source(address: IPAddress) -> Rule:
     family, offset = (_IPV4, 12) if address.version == 4 else (_IPV6, 8)
     return (
         *nftables.meta(nftables.META_NFPROTO, family),

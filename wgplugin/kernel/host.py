@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any, TypeVar
 
 from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST
@@ -32,6 +31,7 @@ from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model.backends import Location
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import MAIN_TABLE
+from wgplugin.model.prefixes import IPAddress
 from wgplugin.threads import to_the_end
 
 KIND = "wireguard"
@@ -83,7 +83,7 @@ class KernelHost:
         """Return each device's location; see HostKernel."""
         return await self._run(self._places)
 
-    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
+    async def path_mtu(self, host: IPAddress | None) -> int | None:
         """Return the MTU of the path to a host; see HostKernel."""
         if host is None:
             return await self._run(self._default_mtu)
@@ -207,7 +207,7 @@ class KernelHost:
         request(self._links, message, kind, NLM_F_ACK | flags)
 
 
-def _path_mtu(host: IPv4Address | IPv6Address) -> int | None:
+def _path_mtu(host: IPAddress) -> int | None:
     """Return the path MTU to a host in bytes, or None; to connect the UDP socket sends nothing."""
     if host.version == 4:
         family, level, option = socket.AF_INET, socket.IPPROTO_IP, IP_MTU

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from wgplugin.model.device import Device, DeviceConfig, Key
 from wgplugin.model.namespace import Plan
-from wgplugin.model.prefixes import Prefix
+from wgplugin.model.prefixes import IPAddress, Prefix
 
 
 class Location(Enum):
@@ -40,7 +39,7 @@ class HostKernel(Protocol):
     async def locations(self) -> Mapping[str, Location]:
         """Return the location of each device, by the name that create() gave it."""
 
-    async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
+    async def path_mtu(self, host: IPAddress | None) -> int | None:
         """Return the MTU in bytes of the path to a host (None: by default); None for no path."""
 
 

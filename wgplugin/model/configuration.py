@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import (
-    IPv4Address,
-    IPv4Interface,
-    IPv4Network,
-    IPv6Address,
-    IPv6Interface,
-    IPv6Network,
-)
 from typing import Literal
 
 from wgplugin.errors import Fault
 from wgplugin.model.device import Key
-from wgplugin.model.prefixes import Prefix
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ class PeerSection:
     preshared_key: Key | None
     endpoint: PeerEndpoint | None
     persistent_keepalive: int
-    allowed_ips: tuple[IPv4Network | IPv6Network, ...]
+    allowed_ips: tuple[Prefix, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +50,9 @@ class InterfaceConfig:
     private_key: Key
     listen_port: int
     fwmark: int
-    addresses: tuple[IPv4Interface | IPv6Interface, ...]
+    addresses: tuple[InterfaceAddress, ...]
     mtu: int | None
-    dns: tuple[IPv4Address | IPv6Address, ...]
+    dns: tuple[IPAddress, ...]
     dns_search: tuple[str, ...]
     routes: bool
     peers: tuple[PeerSection, ...]

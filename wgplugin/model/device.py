@@ -9,12 +9,13 @@ import base64
 import binascii
 from collections.abc import Collection
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TypeVar
+
+from wgplugin.model.prefixes import IPAddress, Prefix
 
 KEY_LENGTH = 32
 
-AllowedIP = IPv4Network | IPv6Network
+AllowedIP = Prefix
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class Key:
 class SocketAddress:
     """A resolved endpoint of a peer; ``scope_id``: interface index of an IPv6 zone, 0 for none."""
 
-    host: IPv4Address | IPv6Address
+    host: IPAddress
     port: int
     scope_id: int = 0
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from ipaddress import IPv4Address, IPv6Address
+
+from wgplugin.model.prefixes import IPAddress
 
 
 def advice(
     file_name: str,
-    servers: Sequence[IPv4Address | IPv6Address],
+    servers: Sequence[IPAddress],
     asked: Collection[str],
 ) -> str | None:
     """Return advice for a container that uses none of its file's DNS servers, else None.
