@@ -35,6 +35,7 @@ class Upkeep:
         self._endpoints = endpoints
         self._insides = insides
         self._timings = timings
+        self._settled = True
 
     async def begin(self) -> None:
         """Do the work that must precede the first call. Failures are logged."""
