@@ -30,7 +30,7 @@ MAY_IMPORT = {
 LIBRARIES = {
     "pyroute2": {"kernel"},
     "ctypes": {"kernel"},
-    "starlette": {"docker", "top"},
+    "starlette": {"docker"},
     "uvicorn": {"top"},
     "yaml": {"conf"},
     "prometheus_client": {"networks"},

@@ -14,7 +14,6 @@ from types import FrameType
 
 import uvicorn.config
 import uvicorn.server
-from starlette.applications import Starlette
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder
@@ -27,7 +26,6 @@ from wgplugin.kernel.setns import trouble
 from wgplugin.logs import LogHandler
 from wgplugin.model.backends import ContainerKernel
 from wgplugin.networks.resolver import Resolver
-from wgplugin.networks.upkeep import Upkeep
 from wgplugin.plugin import Plugin, assemble
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
@@ -83,14 +81,9 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
 
 async def serve(plugin: Plugin, listener: socket.socket) -> None:
     """Serve a plugin on a listening socket until SIGTERM."""
-    app = create_app(plugin.driver, plugin.upkeep.status, plugin.timings)
-    await _serve(app, plugin.upkeep, listener)
-
-
-async def _serve(app: Starlette, upkeep: Upkeep, listener: socket.socket) -> None:
     server = _HTTPServer(
         uvicorn.config.Config(
-            app,
+            create_app(plugin.driver, plugin.upkeep.status, plugin.timings),
             loop="asyncio",
             http="httptools",
             ws="none",
@@ -101,8 +94,8 @@ async def _serve(app: Starlette, upkeep: Upkeep, listener: socket.socket) -> Non
             timeout_graceful_shutdown=GRACE,
         )
     )
-    await upkeep.begin()
-    keeping = asyncio.create_task(upkeep.run())
+    await plugin.upkeep.begin()
+    keeping = asyncio.create_task(plugin.upkeep.run())
     await server.serve([listener])
     keeping.cancel()
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from tests.memory_host import MemoryHost
 from wgplugin.conf import parser
+from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import SocketAddress
 from wgplugin.networks.peers import Peers
 from wgplugin.networks.resolver import Resolver
@@ -90,3 +92,18 @@ def test_network_that_is_gone_is_not_remembered_again(
     (address,) = found.addresses.values()
     assert address.host == IPv4Address("192.0.2.7")
     assert not list(store.networks)
+
+
+def test_peer_whose_last_address_does_not_help_either_is_an_error(
+    tmp_path: Path, hosts: dict[str, str]
+) -> None:
+    hosts.clear()
+    store = Store(tmp_path)
+    known = Network(id="n1", configuration="home", addresses={"vpn.test": "192.0.2.7"})
+    asyncio.run(store.networks.put(known))
+    peers = Peers(Resolver(), store.networks, MemoryHost())
+    peer = replace(CONFIG.peers[0], endpoint=PeerEndpoint("vpn.test", "nosuchservice"))
+    config = replace(CONFIG, peers=(peer,))
+    found = asyncio.run(peers.locate("n1", config, BOUND))
+    assert found.addresses == {}
+    assert len(found.errors) == 1

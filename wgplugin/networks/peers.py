@@ -86,7 +86,7 @@ class Peers:
                 return error
             taken = f"{error.message}; taking its last known address, {last}"
             log.warning("%s [%s]", taken, error.code)
-            return await self._resolver.resolve(replace(endpoint, host=last), bound)
+            return await self._locate(replace(endpoint, host=last), bound, None)
 
     async def _remember(self, network_id: str, found: Mapping[PeerEndpoint, SocketAddress]) -> None:
         addresses = {
