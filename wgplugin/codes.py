@@ -59,6 +59,7 @@ class Code(StrEnum):
     REPEATED = "WG226"
     SHARED_RANGE = "WG227"
     SMALL_MTU = "WG228"
+    ODD_SPACE = "WG229"
 
     # Settings: wgplugin.yaml, and the same in options and in the environment.
     NOT_YAML = "WG301"

@@ -41,7 +41,8 @@ ENVIRONMENT = {
     "WG_ENDPOINT_RESOLUTION_RETRIES": "0",
 }
 NO_NETWORK = ("unshare", "--map-root-user", "--net")
-PEER = f"{VALID_START}[Peer]\nPublicKey = AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n"
+PEER_ONLY = "[Peer]\nPublicKey = AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=\n"
+PEER = VALID_START + PEER_ONLY
 
 PROVIDER_FILES = Path(__file__).parents[1] / "provider_files"
 
@@ -126,6 +127,13 @@ LAXER: dict[str, tuple[Laxer, str]] = {
     "a byte order mark is no fault": (
         lambda text, complaint: text.startswith("\ufeff"),
         f"\ufeff{VALID_START}",
+    ),
+    "keys of other programs, with values that plain WireGuard satisfies, are ignored": (
+        lambda text, complaint: (
+            re.search("Line unrecognized: `(J(c|min|max)|[SHI][1-5]|Reserved)=", complaint)
+            is not None
+        ),
+        f"{VALID_START}Jc = 4\nS1 = 0\nH1 = 1\n{PEER_ONLY}Reserved = 0, 0, 0\n",
     ),
     "'+' and '-' before AllowedIPs are taken, as by wg since 1.0.20250521": (
         lambda text, complaint: re.search("IP address: `[+-]", complaint) is not None,

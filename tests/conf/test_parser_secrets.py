@@ -60,6 +60,10 @@ secret_lines = st.sampled_from(
         "PersistentKeepalive = {}",
         "PresharedKey = {}",
         "PublicKey = {}",
+        "Reserved = {}",
+        "S1 = {}",
+        "I1 = {}",
+        "MTU\u00a0= {}",
         "PostUp = wg set wg0 private-key {}",
         "[{}]",
         "[Peer] {}",
@@ -75,7 +79,7 @@ secret_lines = st.sampled_from(
     section=st.sampled_from(["", INTERFACE, INTERFACE + PEER]),
     start=st.integers(0, 20),
     end=st.integers(24, 44),
-    gap=st.sampled_from(["", " ", "\n", "-", "é"]),
+    gap=st.sampled_from(["", " ", "\n", "-", "é", "\u00a0"]),
 )
 def test_no_piece_of_a_key_is_ever_repeated(
     secret: str, line: str, section: str, start: int, end: int, gap: str

@@ -32,6 +32,16 @@ GOOD = f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.8.9.1/32\n{PEER}"
         pytest.param(GOOD.replace(KEY, KEY[:-2]), "wrong.conf:2:14", id="key cut short"),
         pytest.param(GOOD + "AllowedIPs = 10.0.0.0/33\n", "wrong.conf:6:23", id="prefix too long"),
         pytest.param(
+            GOOD + "AllowedIPs =\u00a0::/0\n",
+            "wrong.conf:6:13: AllowedIPs: here is a no-break space, U+00A0",
+            id="no-break space",
+        ),
+        pytest.param(
+            GOOD.replace("Address", "Jc = 4\nS1 = 15\nAddress"),
+            "wrong.conf:4:1: S1 is a key of AmneziaWG",
+            id="AmneziaWG",
+        ),
+        pytest.param(
             GOOD.replace("Address = ", "Address = 10.8.9.2/32, "), TOO_MANY, id="too many"
         ),
     ],

@@ -13,6 +13,8 @@ from tests.e2e.docker import container, network
 FILES = sorted((Path(__file__).parents[1] / "provider_files").glob("*.conf"))
 HOSTS = Path("/etc/hosts")
 REFERENCE = "wg-reference"
+FOREIGN = re.compile(r"(?im)^(j(c|min|max)|[shi][1-5]|reserved) *=.*\n")
+"""The lines of other programs, which the plugin ignores and wg refuses."""
 
 
 def text_of(path: Path) -> str:
@@ -38,7 +40,7 @@ def surroundings(plugin: str) -> Iterator[None]:
 def by_wg(path: Path, folder: Path) -> set[str]:
     """Return what `wg showconf` says after wg-quick and wg have set a device from the file."""
     copy = folder / path.name
-    copy.write_text(text_of(path))
+    copy.write_text(FOREIGN.sub("", text_of(path)))
     run("ip", "link", "add", REFERENCE, "type", "wireguard")
     try:
         run("wg", "setconf", REFERENCE, "/dev/stdin", stdin=run("wg-quick", "strip", str(copy)))

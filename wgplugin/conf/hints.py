@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from wgplugin.codes import Code
+from wgplugin.conf import foreign
 
 SPACE = " \t\n\v\f\r"
 """White space by wg(8) (isspace() of ctype.h); Python's str.isspace() accepts more."""
@@ -18,6 +19,16 @@ _GAP = re.compile(r"[^\s,]\s+[^\s,]")
 _WORD_END = re.compile(r"[ \t\n\v\f\r:=]")
 _NO_SPACE = dict.fromkeys(map(ord, SPACE))
 
+_ODD_SPACES = {
+    "\u00a0": ("a no-break space", "replace it with a plain space"),
+    "\u2007": ("a figure space", "replace it with a plain space"),
+    "\u202f": ("a narrow no-break space", "replace it with a plain space"),
+    "\u200b": ("a zero-width space", "delete it"),
+}
+"""What looks like white space or like nothing, and is part of the text for wg(8)."""
+
+_ODD_SPACE = re.compile(f"[{''.join(_ODD_SPACES)}]")
+
 _ALIASES = {
     "host": "Endpoint",
     "ip": "Address",
@@ -27,37 +38,6 @@ _ALIASES = {
     "port": "ListenPort",
     "psk": "PresharedKey",
     "server": "Endpoint",
-}
-
-
-class _Owner(NamedTuple):
-    name: str
-    hint: str
-
-
-_AMNEZIA = _Owner("AmneziaWG", "the kernel can't speak it: ask for a plain WireGuard file")
-_SING_BOX = _Owner("sing-box or Xray", "kernel WireGuard has nothing like it: remove the line")
-_ANDROID = _Owner("WireGuard's app for Android", "remove the line")
-_WIREPROXY = _Owner("wireproxy", "remove the section: containers need no proxy to the tunnel")
-_NETWORKD = _Owner("systemd-networkd", "write the file in the form that wg-quick takes")
-
-_FOREIGN_KEYS = {
-    **dict.fromkeys(["jc", "jmin", "jmax", "itime", "advancedsecurity"], _AMNEZIA),
-    **{f"{letter}{number}": _AMNEZIA for letter in "shij" for number in range(1, 6)},
-    **dict.fromkeys(["reserved", "clientid"], _SING_BOX),
-    **dict.fromkeys(["excludedapplications", "includedapplications"], _ANDROID),
-    **dict.fromkeys(["checkalive", "checkaliveinterval"], _WIREPROXY),
-    **dict.fromkeys(["publickeyfile", "privatekeyfile", "routeallowedips"], _NETWORKD),
-}
-
-_FOREIGN_SECTIONS = {
-    **dict.fromkeys(
-        ["socks5", "http", "tcpclienttunnel", "tcpservertunnel", "stdiotunnel", "sni", "resolve"],
-        _WIREPROXY,
-    ),
-    **dict.fromkeys(
-        ["netdev", "wireguard", "wireguardpeer", "match", "network", "route"], _NETWORKD
-    ),
 }
 
 
@@ -89,6 +69,28 @@ def fold(name: str) -> str:
     return lower(remove_space(name))
 
 
+class OddSpace(NamedTuple):
+    """A character that only looks like white space; ``offset`` is where in the text it is."""
+
+    offset: int
+    message: str
+    hint: str
+
+
+def odd_space(text: str) -> OddSpace | None:
+    """Return the first character of a text that only looks like white space, or None."""
+    found = _ODD_SPACE.search(text)
+    if found is None:
+        return None
+    name, hint = _ODD_SPACES[found[0]]
+    return OddSpace(found.start(), f"here is {name}, U+{ord(found[0]):04X}", hint)
+
+
+def with_plain_spaces(text: str) -> str:
+    """Return ``text`` with a plain space for each character that only looks like one."""
+    return _ODD_SPACE.sub(" ", text)
+
+
 def about_value(raw: str, commas: bool = False) -> str:
     """Return a hint on a value of the file, or an empty text; ``commas``: the value is a list."""
     if ";" in raw or " //" in raw:
@@ -105,7 +107,7 @@ def about_value(raw: str, commas: bool = False) -> str:
 def unknown_section(code: str) -> Guess:
     """Return a guess for a line that begins with ``[`` but isn't a section of WireGuard."""
     name, _, rest = code[1:].partition("]")
-    owner = _FOREIGN_SECTIONS.get(fold(name))
+    owner = foreign.owner_of_section(fold(name))
     meant = _closest(name, ("Interface", "Peer"))
     if owner:
         message = f"[{remove_space(name)}] is a section of {owner.name}"
@@ -127,7 +129,7 @@ def unknown_line(code: str, section: str, section_of: Mapping[str, str]) -> Gues
     name, names = fold(raw_name), {each.lower(): each for each in section_of}
     if code.startswith((";", "//")):
         return Guess(Code.MALFORMED_LINE, "this isn't a comment", "comments begin with '#'")
-    if owner := _FOREIGN_KEYS.get(name):
+    if owner := foreign.owner_of_key(name, remove_space(raw_name), section):
         message = f"{remove_space(raw_name)} is a key of {owner.name}"
         return Guess(Code.OTHER_PROGRAM, message, owner.hint, once=owner.name)
     if name in names:

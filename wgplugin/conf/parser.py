@@ -4,7 +4,8 @@ The grammar is that of wg(8) (config.c) with the additions of wg-quick(8) (linux
 line differently. wg-quick comes first: it takes its own keys out of [Interface], and keeps white
 space. wg(8) then drops all white space, and ignores the case of names. Deliberate differences:
 
-- accepted only here: a byte order mark, a repeated Address, and ``Table = OFF`` in any case;
+- accepted only here: a byte order mark, a repeated Address, ``Table = OFF`` in any case, and keys
+  of other programs with values that plain WireGuard satisfies (`foreign`);
 - refused only here: a file without a PrivateKey (or with one of zeros), a ListenPort that isn't a
   number up to 65535, an Endpoint with an unusable port or an IP address in an outdated notation,
   an MTU below 68, and values of Address and DNS that ip(8) or a resolver accepts by accident;
@@ -19,7 +20,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from wgplugin.codes import Code
-from wgplugin.conf import hints
+from wgplugin.conf import foreign, hints
 from wgplugin.conf.hints import SPACE, fold, lower, remove_space
 from wgplugin.conf.keys import (
     INTERFACE_KEYS,
@@ -46,6 +47,12 @@ MAX_FAULTS = 100
 """After this many faults, reading stops: the file is something else."""
 
 IPV6_MIN_MTU = 1280
+
+SECTIONS = ("[interface]", "[peer]")
+"""The headers of the sections, as fold() returns them."""
+
+NAMES = {name.lower(): name for name in SECTION_OF}
+"""The names of the keys, by what fold() returns for them."""
 
 
 def parse(data: bytes, path: str) -> InterfaceConfig:
@@ -141,7 +148,11 @@ class _Reader:
         code = line.code.strip(SPACE)
         place = line.place(start)
         name = fold(code)
-        if name not in ("[interface]", "[peer]"):
+        odd, plain = hints.odd_space(line.code), hints.with_plain_spaces(code)
+        if odd and fold(plain) in SECTIONS:
+            self._odd_space(line.place(odd.offset), odd)
+            code, name = plain.strip(SPACE), fold(plain)
+        elif name not in SECTIONS:
             guess = hints.unknown_section(code)
             self._guess(place, guess)
             name = code = f"[{guess.meant.lower()}]"
@@ -167,6 +178,8 @@ class _Reader:
             self._take(INTERFACE_KEYS[name], self.section, value, line, value_start)
         elif value and isinstance(self.section, PeerDraft) and name in PEER_KEYS:
             self._take(PEER_KEYS[name], self.section, value, line, value_start)
+        elif equals and (warned := foreign.ignored(name, value, self._title)):
+            self._warn(line.place(start), warned)
         else:
             self._unknown(line, start)
 
@@ -182,8 +195,12 @@ class _Reader:
             try:
                 warning = spec.take(section, item, place)
             except BadValueError as bad:
-                where = offset + bad.offset
+                odd = hints.odd_space(item)
+                where = offset + (odd.offset if odd else bad.offset)
                 index = line.find(start, where) if compact else start + where
+                if odd:
+                    self._odd_space(line.place(index), odd, f"{spec.name}: ")
+                    continue
                 hint = hints.about_value(line.code[start:], spec.split is commas) or bad.hint
                 self._fault(line.place(index), bad.code, f"{spec.name}: {bad.message}", hint)
             else:
@@ -192,13 +209,23 @@ class _Reader:
 
     def _unknown(self, line: _Line, start: int) -> None:
         code, place = line.code[start:].rstrip(SPACE), line.place(start)
-        section = self.section.title if self.section else ""
+        raw_name = line.code.partition("=")[0]
+        name = fold(hints.with_plain_spaces(raw_name))
+        odd = hints.odd_space(raw_name)
+        if odd and (name in NAMES or not name):
+            self._tried(NAMES.get(name, ""))
+            self._odd_space(line.place(odd.offset), odd)
+            return
+        section = self._title
         guess = hints.unknown_line(code, section, SECTION_OF)
         self._tried(guess.meant)
         if guess.meant and SECTION_OF[guess.meant] != section and self.section:
             header = f"line {line.number} is in the [{section}] of line {self.section.place.line}"
             guess = guess._replace(hint=guess.hint or header)
         self._guess(place, guess)
+
+    def _odd_space(self, place: Position, odd: hints.OddSpace, prefix: str = "") -> None:
+        self._fault(place, Code.ODD_SPACE, prefix + odd.message, odd.hint)
 
     def _guess(self, place: Position, guess: hints.Guess) -> None:
         """Add the fault of a guess; of those with the same ``once``, only the first."""
@@ -208,6 +235,10 @@ class _Reader:
         self._fault(place, guess.code, guess.message, guess.hint)
         if guess.once:
             self.shown_once.add(guess.once)
+
+    @property
+    def _title(self) -> str:
+        return self.section.title if self.section else ""
 
     def _tried(self, name: str) -> None:
         """Note that a key is present, even a bad one: to report it as missing would mislead."""
