@@ -20,6 +20,7 @@ from wgplugin.conf.folder import ConfigFolder
 from wgplugin.conf.settings import Settings
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
+from wgplugin.model.attachment import MTU_OPTION
 from wgplugin.model.backends import HostKernel
 from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import Peer, SocketAddress
@@ -87,9 +88,11 @@ class Host:
         network_id: str,
         name: str,
         pools: tuple[protocol.IPAMData, ...] = NULL_POOL,
+        mtu: str = "",
         **tunnel: str,
     ) -> Coroutine[Any, Any, protocol.Empty]:
         own = {f"wireguard-{option}": text for option, text in tunnel.items()}
+        own |= {MTU_OPTION: mtu} if mtu else {}
         options = {protocol.GENERIC_OPTIONS: {"wireguard-config": name, **own}}
         return self.driver.create_network(
             protocol.CreateNetworkRequest(network_id=network_id, options=options, ipv4_data=pools)

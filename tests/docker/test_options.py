@@ -4,15 +4,17 @@ from typing import Any
 
 import pytest
 
+from wgplugin.codes import Code
 from wgplugin.docker.options import NetworkOptions, endpoint_options, network_options
 from wgplugin.errors import PluginError
 
 GENERIC = "com.docker.network.generic"
+MTU = "com.docker.network.driver.mtu"
 
 
 @pytest.mark.parametrize("name", ["mynet-1", "US.East_2", "a" * 64, "..", "=+."])
 def test_configuration_is_a_name(name: str) -> None:
-    options = {GENERIC: {"wireguard-config": name}, "com.docker.network.enable_ipv6": False}
+    options = {GENERIC: {"wireguard-config": name}}
     assert network_options(options) == NetworkOptions(configuration=name, tunnel={})
 
 
@@ -39,6 +41,56 @@ def test_wrong_network_options_are_refused(options: Any, said: str) -> None:
     with pytest.raises(PluginError) as caught:
         network_options(options)
     assert said in str(caught.value)
+
+
+def test_options_that_docker_adds_to_a_network_are_let_pass() -> None:
+    added = dict.fromkeys(["enable_ipv4", "enable_ipv6", "internal"], True)
+    options = {f"com.docker.network.{name}": value for name, value in added.items()}
+    given = {"wireguard-config": "a"}
+    assert network_options({**options, GENERIC: given}) == network_options({GENERIC: given})
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1400", 1400), ("68", 68), ("", None)])
+def test_mtu_is_docker_s_own_option(text: str, expected: int | None) -> None:
+    assert network_options({GENERIC: {"wireguard-config": "a", MTU: text}}).mtu == expected
+
+
+@pytest.mark.parametrize("text", ["0", "67", "-1", "1400.5", "many", "1400 "])
+def test_wrong_mtu_is_refused_with_one_that_suits(text: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        network_options({GENERIC: {"wireguard-config": "a", MTU: text}})
+    said = f"{MTU}: '{text}' isn't a number from 68 on; 1420 suits most networks [WG218]"
+    assert str(caught.value) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("bridge.name", "there is no bridge"),
+        ("bridge.enable_icc", "leave it out"),
+        ("bridge.enable_ip_masquerade", "leave it out"),
+        ("bridge.host_binding_ipv4", "publish ports on a second network"),
+        ("container_iface_prefix", "wireguard-interface"),
+        ("enable_ipv6", "--ipv6"),
+        ("host_ipv4", "leave it out"),
+        ("internal", "--internal"),
+    ],
+)
+def test_option_of_bridges_is_refused_with_what_to_do_instead(name: str, instead: str) -> None:
+    option = f"com.docker.network.{name}"
+    with pytest.raises(PluginError) as caught:
+        network_options({GENERIC: {"wireguard-config": "a", option: "x"}})
+    assert str(caught.value).startswith(f"{option} isn't for this network: ")
+    assert instead in str(caught.value)
+    assert caught.value.code is Code.UNKNOWN_OPTION
+
+
+def test_each_refused_option_is_named_once() -> None:
+    given = dict.fromkeys(["com.docker.network.bridge.name", "colour", "wireguard-config"], "a")
+    with pytest.raises(PluginError) as caught:
+        network_options({GENERIC: given})
+    assert str(caught.value).count("com.docker.network.bridge.name") == 1
+    assert "; unknown option colour; there are: " in str(caught.value)
 
 
 def test_tunnel_options_are_kept_as_they_are_written() -> None:

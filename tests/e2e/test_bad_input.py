@@ -83,6 +83,14 @@ def test_every_mistake_is_reported_with_its_place_and_code(configurations: Confi
         (("--opt", "wireguard-config=good.conf"), "without .conf: good"),
         (("--opt", "wireguard-config=folder"), "folder.conf: isn't a file"),
         (("--opt", "wireguard-config=good", "--opt", "wireguard-colour=red"), "wireguard-colour"),
+        (
+            ("--opt", "wireguard-config=good", "--opt", "com.docker.network.bridge.name=br1"),
+            "com.docker.network.bridge.name isn't for this network: there is no bridge",
+        ),
+        (
+            ("--opt", "wireguard-config=good", "--opt", "com.docker.network.driver.mtu=many"),
+            "com.docker.network.driver.mtu: 'many' isn't a number from 68 on",
+        ),
     ],
 )
 def test_wrong_options_are_refused_when_the_network_is_created(

@@ -55,6 +55,16 @@ def test_addresses_come_from_docker_where_the_file_has_none(
         assert box.fetch(f"[{WEB_IPV6}]") == endpoint["GlobalIPv6Address"]
 
 
+def test_mtu_of_the_network_counts_if_the_file_has_none(configurations: Configurations) -> None:
+    option = ("--opt", "com.docker.network.driver.mtu=1300")
+    for line, expected in (("", 1300), ("MTU = 1350", 1350)):
+        name = configurations.client(
+            "client", "10.8.1.2/32", allowed_ips="0.0.0.0/0", interface=line
+        )
+        with network(name, "--ipam-driver", "null", *option) as net, container(net) as box:
+            assert f" mtu {expected} " in box.run("ip", "link", "show", "wg0")
+
+
 def test_subnet_of_the_address_may_be_among_the_allowed_ips(
     configurations: Configurations,
 ) -> None:

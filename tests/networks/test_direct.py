@@ -73,6 +73,43 @@ def test_mtu_follows_the_narrowest_way_to_a_peer(
     assert host.backend.devices[response.interface_name.src_name][0] == expected
 
 
+@pytest.mark.parametrize(
+    ("of_file", "of_network", "expected"),
+    [("", "1300", 1300), ("MTU = 1350\n", "1300", 1350), ("", "", 1420)],
+)
+def test_mtu_of_the_network_counts_if_the_file_has_none(
+    host: Host, of_file: str, of_network: str, expected: int
+) -> None:
+    host.write("home", ADDRESS + of_file)
+    asyncio.run(host.create_network("n1", "home", mtu=of_network))
+    host.start()
+    response = asyncio.run(host.attach("n1", "e1"))
+    assert host.backend.devices[response.interface_name.src_name][0] == expected
+
+
+@pytest.mark.parametrize(("of_file", "warned"), [("1350", True), ("1300", False), ("", False)])
+def test_mtu_of_the_network_that_does_not_count_is_warned_of_each_time(
+    host: Host, caplog: pytest.LogCaptureFixture, of_file: str, warned: bool
+) -> None:
+    host.write("home", f"{ADDRESS}MTU = {of_file}\n")
+    asyncio.run(host.create_network("n1", "home", mtu="1300"))
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    message = "home.conf has MTU 1350, which counts, and not 1300 of the network's option"
+    said = [line for line in caplog.messages if "WG116" in line]
+    assert len(said) == 2 * warned
+    assert all(line.startswith(message) for line in said)
+
+
+def test_mtu_of_the_network_that_is_too_small_for_ipv6_is_warned_of(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    for address, count in ((ADDRESS, 0), ("Address = fd00::2/128\n", 1)):
+        caplog.clear()
+        host.write("home", address)
+        asyncio.run(host.create_network("n1", "home", mtu="1279"))
+        assert caplog.text.count("IPv6 doesn't work with an MTU below 1280 [WG228]") == count
+
+
 def test_table_off_leaves_the_routes_to_the_user(host: Host) -> None:
     host.write("home", ADDRESS + "Table = off\n", PEER + "AllowedIPs = 10.0.0.0/8\n")
     assert asyncio.run(host.attach("n1", "e1")).static_routes == ()

@@ -52,6 +52,14 @@ async def test_edit_is_applied_once_it_has_settled(
     assert host.peer.allowed_ips == (ip_network("0.0.0.0/0"),)
 
 
+async def test_mtu_of_the_network_counts_again_once_the_file_has_none(host: LiveHost) -> None:
+    host.edit(interface="MTU = 1350")
+    tunnel = await host.start_container(mtu="1300")
+    host.edit()
+    await settle(tunnel)
+    assert host.inside.mtus[DEVICE] == 1300
+
+
 async def test_file_that_keeps_changing_is_not_read_half_done(host: LiveHost) -> None:
     tunnel = await host.start_container()
     for number in range(5):

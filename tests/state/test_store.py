@@ -151,6 +151,15 @@ def test_record_of_the_second_version_keeps_its_routes(tmp_path: Path) -> None:
     )
 
 
+def test_record_of_the_third_version_has_no_mtu(tmp_path: Path) -> None:
+    Store(tmp_path)
+    old = {"id": "n1", "version": 3, "configuration": "home", "tunnel": {"sink": "off"}}
+    (tmp_path / "networks" / "n1.json").write_text(json.dumps(old))
+
+    (network,) = Store(tmp_path).networks
+    assert network == Network(id="n1", configuration="home", tunnel={"sink": "off"}, mtu=None)
+
+
 def test_record_of_a_newer_version_is_left_for_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -37,6 +37,7 @@ from wgplugin.conf.keys import (
 )
 from wgplugin.conf.values import BadValueError, commas
 from wgplugin.errors import ConfigError, Fault
+from wgplugin.model.attachment import IPV6_MIN_MTU
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import AllowedIP, Key
 
@@ -45,8 +46,6 @@ MAX_SIZE = 1024 * 1024
 
 MAX_FAULTS = 100
 """After this many faults, reading stops: the file is something else."""
-
-IPV6_MIN_MTU = 1280
 
 SECTIONS = ("[interface]", "[peer]")
 """The headers of the sections, as fold() returns them."""

@@ -8,17 +8,45 @@ from typing import Any
 
 from wgplugin.codes import Code
 from wgplugin.conf.settings import CONFIGURATION_NAME, OPTION_PREFIX, TUNNEL
-from wgplugin.conf.values import BadValueError, interface_address
+from wgplugin.conf.values import BadValueError, interface_address, mtu
 from wgplugin.docker.protocol import GENERIC_OPTIONS
 from wgplugin.errors import PluginError
 from wgplugin.model.addresses import ADDRESS_OPTION
+from wgplugin.model.attachment import MTU_OPTION
 from wgplugin.model.prefixes import InterfaceAddress
 
 CONFIGURATION = "wireguard-config"
 # A network may have these, and so may one container.
 TUNNEL_OPTIONS = tuple(OPTION_PREFIX + name for name in TUNNEL)
-NETWORK_OPTIONS = (CONFIGURATION, *TUNNEL_OPTIONS)
+NETWORK_OPTIONS = (CONFIGURATION, *TUNNEL_OPTIONS, MTU_OPTION)
 ENDPOINT_OPTIONS = (ADDRESS_OPTION, *TUNNEL_OPTIONS)
+
+_NO_BRIDGE = "there is no bridge, so leave it out"
+_NO_GATEWAY = "nothing is forwarded or masqueraded on the host, so leave it out"
+_PUBLISH = "publish ports on a second network, which is a bridge, and give it this option"
+_FAMILIES = "the file's Address decides this; for addresses of Docker's, create it with --ipv6"
+
+# Sources: moby, libnetwork/netlabel/labels.go and libnetwork/drivers/bridge/labels.go.
+_INSTEAD = {
+    "com.docker.network.bridge.name": _NO_BRIDGE,
+    "com.docker.network.bridge.default_bridge": _NO_BRIDGE,
+    "com.docker.network.bridge.inhibit_ipv4": _NO_BRIDGE,
+    "com.docker.network.bridge.enable_icc": "containers meet only through their peers, so leave "
+    "it out",
+    "com.docker.network.bridge.enable_ip_masquerade": _NO_GATEWAY,
+    "com.docker.network.bridge.gateway_mode_ipv4": _NO_GATEWAY,
+    "com.docker.network.bridge.gateway_mode_ipv6": _NO_GATEWAY,
+    "com.docker.network.bridge.host_binding_ipv4": _PUBLISH,
+    "com.docker.network.bridge.host_binding_ipv6": _PUBLISH,
+    "com.docker.network.bridge.trusted_host_interfaces": _PUBLISH,
+    "com.docker.network.container_iface_prefix": "use wireguard-interface",
+    "com.docker.network.enable_ipv4": _FAMILIES,
+    "com.docker.network.enable_ipv6": _FAMILIES,
+    "com.docker.network.host_ipv4": _NO_GATEWAY,
+    "com.docker.network.host_ipv6": _NO_GATEWAY,
+    "com.docker.network.internal": "create the network with --internal",
+}
+"""What to do instead of using each of Docker's own options for a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +54,12 @@ class NetworkOptions:
     """The options of a network.
 
     ``configuration``: the name of a file, without ``.conf``. ``tunnel``: the texts of the tunnel's
-    options, not yet checked, by name without ``wireguard-``.
+    options, not yet checked, by name without ``wireguard-``. ``mtu``: in bytes, or None.
     """
 
     configuration: str
     tunnel: dict[str, str]
+    mtu: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +74,8 @@ def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
     """Read the options of a CreateNetwork request.
 
     Raises:
-        PluginError: an option is unknown, or ``wireguard-config`` is missing or invalid.
+        PluginError: an option is unknown, ``wireguard-config`` is missing or invalid, or the MTU
+            is invalid.
     """
     given = (options or {}).get(GENERIC_OPTIONS) or {}
     if not isinstance(given, Mapping):
@@ -67,7 +97,7 @@ def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
     if name.endswith(".conf"):
         message = f"{CONFIGURATION} is a name without .conf: {name.removesuffix('.conf')}"
         raise PluginError(Code.CONFIGURATION_NAME, message)
-    return NetworkOptions(configuration=name, tunnel=_tunnel(given))
+    return NetworkOptions(name, _tunnel(given), _mtu(given.get(MTU_OPTION)))
 
 
 def endpoint_options(options: Mapping[str, Any] | None) -> EndpointOptions:
@@ -79,6 +109,13 @@ def endpoint_options(options: Mapping[str, Any] | None) -> EndpointOptions:
     given = {k: v for k, v in (options or {}).items() if not k.startswith("com.docker.")}
     _refuse_unknown(given, ENDPOINT_OPTIONS)
     return EndpointOptions(addresses=_addresses(given.get(ADDRESS_OPTION)), tunnel=_tunnel(given))
+
+
+def _mtu(value: object) -> int | None:
+    try:
+        return None if value is None else mtu(str(value))
+    except BadValueError as bad:
+        raise PluginError(bad.code, f"{MTU_OPTION}: {bad.message}; {bad.hint}") from None
 
 
 def _addresses(value: object) -> tuple[InterfaceAddress, ...]:
@@ -101,7 +138,12 @@ def _tunnel(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _refuse_unknown(given: Iterable[str], known: tuple[str, ...]) -> None:
-    unknown = sorted(set(given) - set(known))
+    refused = sorted(set(given) - set(known))
+    unknown = [name for name in refused if name not in _INSTEAD]
+    told = [
+        f"{name} isn't for this network: {_INSTEAD[name]}" for name in refused if name in _INSTEAD
+    ]
     if unknown:
-        message = f"unknown option {', '.join(unknown)}; there are: {', '.join(known)}"
-        raise PluginError(Code.UNKNOWN_OPTION, message)
+        told.append(f"unknown option {', '.join(unknown)}; there are: {', '.join(known)}")
+    if told:
+        raise PluginError(Code.UNKNOWN_OPTION, "; ".join(told))

@@ -37,7 +37,13 @@ def new_network(request: CreateNetworkRequest) -> NewNetwork:
         subnets = tuple(ip_network(data.pool) for data in pools if data.address_space != NULL_IPAM)
     except ValueError as error:
         raise RequestError(Code.BAD_REQUEST, f"a subnet can't be read: {error}") from None
-    return NewNetwork(request.network_id, options.configuration, options.tunnel, subnets)
+    return NewNetwork(
+        id=request.network_id,
+        configuration=options.configuration,
+        tunnel=options.tunnel,
+        mtu=options.mtu,
+        subnets=subnets,
+    )
 
 
 def new_endpoint(request: CreateEndpointRequest) -> NewEndpoint:

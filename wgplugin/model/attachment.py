@@ -18,6 +18,9 @@ from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 
 DEFAULT_MTU = 1500
 OVERHEAD = 80
+IPV6_MIN_MTU = 1280
+MTU_OPTION = "com.docker.network.driver.mtu"
+"""Docker's own option for the MTU of a network, as its bridges have it."""
 
 
 def device_config(
@@ -84,6 +87,29 @@ def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[Prefix])
             f"[{Code.NO_IPV6_ADDRESS}]"
         )
     return tuple(found)
+
+
+def mtu_warnings(
+    file_name: str, config: InterfaceConfig, network_mtu: int | None
+) -> tuple[str, ...]:
+    """Return the warnings about a network's MTU option, which is in bytes or None.
+
+    The file's MTU wins over it.
+    """
+    if network_mtu is None:
+        return ()
+    if config.mtu == network_mtu:
+        return ()
+    if config.mtu:
+        message = (
+            f"{file_name} has MTU {config.mtu}, which counts, and not {network_mtu} of the "
+            f"network's option {MTU_OPTION}; remove one of them"
+        )
+        return (f"{message} [{Code.OTHER_MTU}]",)
+    if network_mtu < IPV6_MIN_MTU and any(each.version == 6 for each in config.addresses):
+        message = f"{MTU_OPTION}: IPv6 doesn't work with an MTU below {IPV6_MIN_MTU}"
+        return (f"{message} [{Code.SMALL_MTU}]",)
+    return ()
 
 
 def needs_blackhole_address(

@@ -16,6 +16,7 @@ from wgplugin.model.attachment import (
     container_addresses,
     device_config,
     dns_server,
+    mtu_warnings,
     warnings,
 )
 from wgplugin.model.backends import HostKernel
@@ -66,9 +67,12 @@ class Direct:
             check_tunnel(override(files.settings.tunnel(name), network.tunnel))
             self._check_count(file_name, config.addresses)
             check_subnets(file_name, config.addresses, network.subnets)
-            record = Network(id=network.id, configuration=name, tunnel=dict(network.tunnel))
+            record = Network(
+                id=network.id, configuration=name, tunnel=dict(network.tunnel), mtu=network.mtu
+            )
             await self._networks.put(record)
-            for warning in warnings(file_name, config, network.subnets):
+            found = warnings(file_name, config, network.subnets)
+            for warning in (*found, *mtu_warnings(file_name, config, network.mtu)):
                 log.warning("%s", warning)
         log.info("network %.12s created with configuration %s", network.id, name)
 
@@ -94,6 +98,8 @@ class Direct:
             tunnel = override(files.settings.tunnel(name), network.tunnel, endpoint.tunnel)
             check_tunnel(tunnel)
             self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
+            for warning in mtu_warnings(file_name, config, network.mtu):
+                log.warning("%s", warning)
             self._check_count(file_name, endpoint.addresses or config.addresses)
             addresses = container_addresses(
                 file_name, config, tunnel, endpoint.id, endpoint.addresses, endpoint.assigned
@@ -133,7 +139,7 @@ class Direct:
             log_trying_again(found.errors)
             device = device_name(endpoint.id)
             try:
-                mtu = config.mtu or await self._peers.mtu(found.addresses.values())
+                mtu = await self._peers.mtu(endpoint.network_id, config, found.addresses.values())
                 undo.push_async_callback(self._delete_failed, device)
                 await self._host.create(device, mtu, device_config(config, found.addresses))
             except BackendError as error:

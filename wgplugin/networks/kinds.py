@@ -20,12 +20,14 @@ class NewNetwork:
     """A network to create.
 
     ``configuration`` is the file's name without ``.conf``. ``tunnel`` has the tunnel's options as
-    text, by name without ``wireguard-``. ``subnets`` are those of Docker's IPAM.
+    text, by name without ``wireguard-``. ``mtu`` is the network's option, in bytes, or None.
+    ``subnets`` are those of Docker's IPAM.
     """
 
     id: str
     configuration: str
     tunnel: Mapping[str, str]
+    mtu: int | None
     subnets: tuple[Prefix, ...]
 
 

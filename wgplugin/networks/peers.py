@@ -69,8 +69,18 @@ class Peers:
         """
         return await self._resolver.resolve(endpoint, bound)
 
-    async def mtu(self, addresses: Iterable[SocketAddress]) -> int:
-        """Return the MTU, in bytes, for a device with peers at these addresses."""
+    async def mtu(
+        self, network_id: str, config: InterfaceConfig, addresses: Iterable[SocketAddress]
+    ) -> int:
+        """Return the MTU, in bytes, for a device with peers at these addresses.
+
+        It is the file's, or else the network's option, or else that of the paths to the peers, less
+        the overhead.
+        """
+        network = self._networks.get(network_id)
+        fixed = config.mtu or (network.mtu if network else None)
+        if fixed:
+            return fixed
         hosts = dict.fromkeys(address.host for address in addresses)
         ways = [await self._host.path_mtu(host) for host in hosts]
         known = [mtu for mtu in ways if mtu]

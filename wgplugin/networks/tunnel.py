@@ -145,7 +145,9 @@ class Tunnel:
                 self.endpoint.network_id, config, files.settings.resolve_timeout
             )
             log_trying_again(found.errors)
-            mtu = config.mtu or await self._services.peers.mtu(found.addresses.values())
+            mtu = await self._services.peers.mtu(
+                self.endpoint.network_id, config, found.addresses.values()
+            )
             wanted = device_config(config, found.addresses)
             async with self._lock:
                 moved = _moved(self._config, config)

@@ -19,7 +19,7 @@ from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.identity import Id
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 
-VERSION = 3
+VERSION = 4
 
 
 class RecordError(PluginError):
@@ -40,10 +40,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class Network(Record, frozen=True, kw_only=True):
     """A Docker network: the name of its configuration, and the texts of the tunnel's options.
 
-    ``addresses``: the last known IP address of each host name in the configuration.
+    ``mtu``: the network's option, in bytes, or None. ``addresses``: the last known IP address of
+    each host name in the configuration.
     """
 
     configuration: str
+    mtu: int | None = None
     tunnel: dict[str, str] = {}
     addresses: dict[str, str] = {}
 
@@ -120,7 +122,16 @@ def _from_2(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record, "routes": routes}
 
 
-_FROM: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {1: _from_1, 2: _from_2}
+def _from_3(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert version 3, whose networks have no MTU."""
+    return {**record}
+
+
+_FROM: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    1: _from_1,
+    2: _from_2,
+    3: _from_3,
+}
 
 R = TypeVar("R", bound=Record)
 
