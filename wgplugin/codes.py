@@ -29,6 +29,7 @@ class Code(StrEnum):
     DNS_NOT_ASKED = "WG112"
     NO_IPV6_ADDRESS = "WG113"
     NEXT_START = "WG114"
+    PORTS_NOT_PUBLISHED = "WG115"
     OTHER_MTU = "WG116"
 
     # Files and configurations.

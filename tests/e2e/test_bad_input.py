@@ -1,10 +1,11 @@
 """Whatever is wrong, the user reads one sentence that says what to do, and nothing is left."""
 
 import re
+from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import refused, run
+from tests.e2e.commands import refused, run, wait_until
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import (
     IMAGE,
@@ -18,6 +19,7 @@ from tests.e2e.docker import (
 )
 
 TOO_MANY = "2 IPv4 addresses, and Docker sets one; leave one of them, or use the live edition"
+DOCKER_LOG = Path("/var/log/dockerd.log")
 NULL_IPAM = ("--ipam-driver", "null")
 KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
 PEER = "[Peer]\nPublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n"
@@ -138,6 +140,26 @@ def test_mac_address_is_refused(configurations: Configurations) -> None:
     with network("good") as net:
         output = refused("docker", "run", "--rm", "--network", net, *mac, IMAGE, "/busybox", "true")
     assert "leave out --mac-address" in output
+
+
+@pytest.mark.skipif(not DOCKER_LOG.exists(), reason="reads the lab's log of dockerd")
+def test_published_ports_need_a_second_network_which_each_start_logs(
+    configurations: Configurations,
+) -> None:
+    configurations.write("good", GOOD)
+    warning = r"doesn't publish 127\.0\.0\.1:8089:80/tcp: .* docs/web-app\.md .*\[WG115\]"
+    before = len(re.findall(warning, DOCKER_LOG.read_text(errors="replace")))
+
+    def warnings() -> int:
+        return len(re.findall(warning, DOCKER_LOG.read_text(errors="replace"))) - before
+
+    with network("good") as net, container(net, "--publish", "127.0.0.1:8089:80") as box:
+        assert not any((box.inspect()["NetworkSettings"]["Ports"] or {}).values())
+        wait_until(lambda: warnings() == 1, "the warning of the first start")
+        docker("restart", "--time", "1", box.name)
+        wait_until(lambda: warnings() == 2, "the warning of the second start")
+        docker("network", "connect", "bridge", box.name)
+        assert box.inspect()["NetworkSettings"]["Ports"]["80/tcp"][0]["HostPort"] == "8089"
 
 
 def test_file_that_turns_bad_is_refused_when_the_container_starts(

@@ -220,6 +220,19 @@ def test_ignored_line_of_a_file_is_logged_when_its_network_is_created(
     assert "home.conf has ::/0 in AllowedIPs and no IPv6 Address" in caplog.text
 
 
+@pytest.mark.parametrize("ports", [[], [{"Proto": 6, "Port": 80, "HostPort": 8080}]])
+def test_published_ports_are_warned_of_at_each_start(
+    host: Host, caplog: pytest.LogCaptureFixture, ports: list[dict[str, int]]
+) -> None:
+    request = protocol.CreateEndpointRequest(
+        network_id="n1", endpoint_id="e1", options={"com.docker.network.portmap": ports}
+    )
+    for _ in range(2):
+        asyncio.run(host.driver.create_endpoint(request))
+        asyncio.run(host.delete_endpoint("e1"))
+    assert caplog.text.count("this network doesn't publish 8080:80/tcp") == 2 * len(ports)
+
+
 def test_mac_address_is_refused(host: Host) -> None:
     with pytest.raises(PluginError, match="--mac-address"):
         asyncio.run(host.create_endpoint("n1", "e1", mac_address="02:42:ac:11:00:02"))

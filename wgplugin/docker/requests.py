@@ -22,6 +22,15 @@ DNS_SERVERS = "com.docker.network.endpoint.dnsservers"
 Source: moby, daemon/container_operations.go.
 """
 
+PORT_MAP = "com.docker.network.portmap"
+"""The option in which Docker sends the ports of --publish.
+
+Source: moby, libnetwork/netlabel/labels.go; each is a PortBinding of libnetwork/types/types.go.
+"""
+
+PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+"""The names of the protocols' numbers (IANA), as --publish has them."""
+
 NULL_IPAM = "null"
 
 
@@ -68,9 +77,30 @@ def new_endpoint(request: CreateEndpointRequest) -> NewEndpoint:
         assigned=assigned,
         mac_address=interface.mac_address,
         dns_servers=_dns_servers(request.options or {}),
+        published=_published(request.options or {}),
     )
 
 
 def _dns_servers(options: Mapping[str, Any]) -> frozenset[str]:
     given = options.get(DNS_SERVERS)
     return frozenset(map(str, given)) if isinstance(given, list) else frozenset()
+
+
+def _published(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the published ports in the form of --publish, without those that can't be read."""
+    given = options.get(PORT_MAP)
+    bindings = given if isinstance(given, list) else []
+    return tuple(_port(binding) for binding in bindings if isinstance(binding, Mapping))
+
+
+def _port(binding: Mapping[str, Any]) -> str:
+    number = binding.get("Proto")
+    protocol = PROTOCOLS.get(number, str(number)) if isinstance(number, int) else "tcp"
+    port = f"{binding.get('Port')}/{protocol}"
+    first, last = binding.get("HostPort"), binding.get("HostPortEnd")
+    if not first:
+        return port
+    host_ports = f"{first}-{last}" if last and last != first else f"{first}"
+    address = str(binding.get("HostIP") or "")
+    host = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
+    return f"{host}{host_ports}:{port}"

@@ -28,6 +28,7 @@ from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.insides import Insides
 from wgplugin.networks.kinds import Joined, NewEndpoint, NewNetwork
 from wgplugin.networks.peers import Peers, log_trying_again
+from wgplugin.networks.ports import port_warnings
 from wgplugin.state.records import Endpoint, Network, RouteRecord
 from wgplugin.state.store import Records
 
@@ -98,7 +99,8 @@ class Direct:
             tunnel = override(files.settings.tunnel(name), network.tunnel, endpoint.tunnel)
             check_tunnel(tunnel)
             self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
-            for warning in mtu_warnings(file_name, config, network.mtu):
+            of_mtu = mtu_warnings(file_name, config, network.mtu)
+            for warning in (*of_mtu, *port_warnings(endpoint.published)):
                 log.warning("%s", warning)
             self._check_count(file_name, endpoint.addresses or config.addresses)
             addresses = container_addresses(

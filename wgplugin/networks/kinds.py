@@ -37,7 +37,8 @@ class NewEndpoint:
 
     ``addresses`` are those of the container's option, ``assigned`` those of Docker's IPAM.
     ``mac_address`` is empty unless the user gave one. ``dns_servers`` are the servers that Docker's
-    resolver forwards to for this container; Docker before 25 doesn't send them.
+    resolver forwards to for this container; Docker before 25 doesn't send them. ``published`` are
+    the ports of --publish, as in ``8080:80/tcp``, which another of its networks may publish.
     """
 
     id: str
@@ -47,6 +48,7 @@ class NewEndpoint:
     assigned: tuple[InterfaceAddress, ...]
     mac_address: str
     dns_servers: frozenset[str]
+    published: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
