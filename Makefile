@@ -53,7 +53,9 @@ test: tools check rootfs ## all tests: the quick ones, then real Docker and Wire
 
 $(addprefix test-,$(RELEASES)): test-%: rootfs
 	@$(LAB) run --docker $* --timeout 4500 --env DOCKER_TESTS=yes --env EDITION=$(EDITION) -- \
-		tests/e2e/run.sh
+		tests/e2e/run.sh; status=$$?; \
+	$(LAB) run --docker $* --timeout 900 --env DOCKER_TESTS=yes --env EDITION=$(EDITION) \
+		--kernel-arg ipv6.disable=1 -- tests/e2e/run.sh tests/e2e/without_ipv6 && exit $$status
 
 check: $(VENV) ## ruff, mypy and the quick tests
 	.venv/bin/ruff check

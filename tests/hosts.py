@@ -33,6 +33,9 @@ from wgplugin.plugin import Plugin, assemble
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
 
+BOTH, IPV4 = frozenset({4, 6}), frozenset({4})
+"""The address families of a host, and of one without IPv6."""
+
 SETTLING = Timings().settling
 BRIEF = Settings(resolve_timeout=0.2)
 PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
@@ -51,9 +54,10 @@ class Host:
         kernel: HostKernel | None = None,
         clock: SetClock | None = None,
         settings: Settings = BRIEF,
+        families: frozenset[int] = BOTH,
     ) -> None:
         self.folder = folder
-        self.backend = MemoryHost()
+        self.backend = MemoryHost(families=families)
         self.clock = clock or SetClock()
         self._kernel = kernel or self.backend
         self._settings = settings
@@ -66,7 +70,8 @@ class Host:
         self.driver, self.upkeep = self.plugin.driver, self.plugin.upkeep
 
     def assemble(self, folder: ConfigFolder) -> Plugin:
-        return assemble(folder, self.store, self._kernel, Resolver(), clock=self.clock)
+        resolver = Resolver(families=self.backend.families)
+        return assemble(folder, self.store, self._kernel, resolver, clock=self.clock)
 
     def wait(self) -> None:
         """Let the time pass in which Docker puts a device into its container."""
@@ -163,10 +168,10 @@ class Names(Resolver):
 class LiveHost(Host):
     """A live edition with one network, "net", whose containers the test can look at."""
 
-    def __init__(self, folder: Path) -> None:
-        self.containers = MemoryContainers()
+    def __init__(self, folder: Path, families: frozenset[int] = BOTH) -> None:
+        self.containers = MemoryContainers(families=families)
         self.names = Names()
-        super().__init__(folder, settings=Settings(re_resolve_after=100.0))
+        super().__init__(folder, settings=Settings(re_resolve_after=100.0), families=families)
 
     def assemble(self, folder: ConfigFolder) -> Plugin:
         plugin = assemble(

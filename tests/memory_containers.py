@@ -1,7 +1,7 @@
 """Containers without a kernel: ContainerKernel whose namespaces are values."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from wgplugin.codes import Code
@@ -38,10 +38,14 @@ class Namespace:
 
 @dataclass
 class MemoryContainers:
-    """Keeps namespaces by key; every method named in ``failing`` fails."""
+    """Keeps namespaces by key; every method named in ``failing`` fails.
+
+    Without 6 in ``families``, nothing of IPv6 can be set: the host has no IPv6.
+    """
 
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
+    families: frozenset[int] = frozenset({4, 6})
 
     async def exists(self, key: str) -> bool:
         return key in self.namespaces
@@ -49,6 +53,7 @@ class MemoryContainers:
     async def block_exits(self, key: str, wanted: Plan) -> bool:
         await self._obey("block_exits")
         if key in self.namespaces:
+            self._expect_families(namespace.blocked_exits(wanted))
             self.namespaces[key].routing |= namespace.blocked_exits(wanted)
         return key in self.namespaces
 
@@ -75,7 +80,8 @@ class MemoryContainers:
             here.devices[wanted.device] = changed(device, diff(device, config, moved))
         if wanted.mtu:
             here.mtus[wanted.device] = wanted.mtu
-        todo = namespace.changes(wanted, (4, 6), here.items(wanted.device))
+        todo = namespace.changes(wanted, self.families, here.items(wanted.device))
+        self._expect_families(todo.add)
         left = here.items(wanted.device) - set(todo.delete) | set(todo.add)
         here.addresses[wanted.device] = {item for item in left if isinstance(item, DeviceAddress)}
         here.routing -= set(todo.delete)
@@ -109,10 +115,22 @@ class MemoryContainers:
     def _device(self, key: str, device: str) -> Device | None:
         return self.namespaces[key].devices.get(device) if key in self.namespaces else None
 
+    def _expect_families(self, items: Iterable[Item]) -> None:
+        for item in items:
+            if version(item) not in self.families:
+                raise BackendError(Code.NOT_SET_UP, f"{item} isn't supported")
+
     async def _obey(self, method: str) -> None:
         await asyncio.sleep(0)
         if method in self.failing:
             raise BackendError(Code.NOT_SET_UP, f"{method} fails")
+
+
+def version(item: Item) -> int:
+    """Return the address family of an item."""
+    if isinstance(item, DeviceAddress):
+        return item.interface.version
+    return item.destination.version if isinstance(item, Route) else item.version
 
 
 def changed(device: Device, change: DeviceConfig) -> Device:

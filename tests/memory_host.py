@@ -14,6 +14,8 @@ from wgplugin.model.device import DeviceConfig
 class MemoryHost:
     """Keeps devices by name, as (MTU, configuration); fails or hangs where it is told to.
 
+    Without 6 in ``families``, it is a host without IPv6.
+
     What Docker has moved into a container is there by the name that it had on the host.
     """
 
@@ -22,6 +24,7 @@ class MemoryHost:
     path_mtus: dict[str, int] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
+    families: frozenset[int] = frozenset({4, 6})
 
     async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         await self._obey("create")

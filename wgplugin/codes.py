@@ -86,6 +86,7 @@ class Code(StrEnum):
     NOT_SET_UP = "WG409"
     NO_NFTABLES = "WG410"
     NO_DEVICE = "WG411"
+    NO_IPV6 = "WG412"
 
     # The plugin itself: Docker's calls, its state, its command line.
     BAD_REQUEST = "WG501"

@@ -51,7 +51,16 @@ def assemble(
         from wgplugin.networks.supervisor import Supervisor
 
         insides = Supervisor(
-            Services(folder, store.networks, store.endpoints, peers, containers, clock, timings)
+            Services(
+                folder,
+                store.networks,
+                store.endpoints,
+                peers,
+                containers,
+                host.families,
+                clock,
+                timings,
+            )
         )
     direct = Direct(folder, store.networks, endpoints, peers, host, insides)
     upkeep = Upkeep(folder, store.networks, endpoints, insides, timings)

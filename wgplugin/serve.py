@@ -63,11 +63,12 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
         log.error("%s", error)
         return 1
     timings = Timings()
+    host = KernelHost()
     plugin = assemble(
         ConfigFolder(arguments.config_dir, own, timings),
         store,
-        KernelHost(),
-        Resolver(timings),
+        host,
+        Resolver(timings, host.families),
         containers=None if why_not else _containers(),
         timings=timings,
     )

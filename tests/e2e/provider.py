@@ -15,6 +15,8 @@ WEB_IPV4 = "203.0.113.80"
 WEB_IPV6 = "2001:db8:113::80"
 TUNNEL_IPV4 = "10.8.0.1"
 TUNNEL_IPV6 = "fd08::1"
+HAS_IPV6 = Path("/proc/net/if_inet6").exists()
+"""Whether this host has IPv6; without it, the provider has none either."""
 
 
 class Provider:
@@ -32,7 +34,7 @@ class Provider:
     def __enter__(self) -> "Provider":
         run("ip", "netns", "add", NAMESPACE)
         run("ip", "link", "add", HOST_LINK, "type", "veth", "peer", "eth0", "netns", NAMESPACE)
-        for address in ("198.51.100.1/24", "2001:db8:100::1/64"):
+        for address in _possible("198.51.100.1/24", "2001:db8:100::1/64"):
             run("ip", "address", "add", address, "dev", HOST_LINK, *_nodad(address))
         run("ip", "link", "set", HOST_LINK, "up")
         # Made inside, as a WireGuard device's socket stays where the device was made.
@@ -42,7 +44,7 @@ class Provider:
             ("eth0", "198.51.100.2/24", "2001:db8:100::2/64"),
             ("wg0", f"{TUNNEL_IPV4}/16", f"{TUNNEL_IPV6}/16"),
         ):
-            for address in addresses:
+            for address in _possible(*addresses):
                 ip = ("ip", "-n", NAMESPACE, "address", "add", address, "dev", device)
                 run(*ip, *_nodad(address))
             run("ip", "-n", NAMESPACE, "link", "set", device, "up")
@@ -73,6 +75,10 @@ class Provider:
 
 def _in_namespace(*command: str) -> tuple[str, ...]:
     return ("ip", "netns", "exec", NAMESPACE, *command)
+
+
+def _possible(*addresses: str) -> list[str]:
+    return [address for address in addresses if HAS_IPV6 or ":" not in address]
 
 
 def _nodad(address: str) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 #!/bin/sh
-# All tests of an edition, and those of the live edition's own in any case.
+# run.sh [FOLDER]: all tests of an edition, and those of the live edition's own in any case; or
+# those in FOLDER, which are of both editions.
 export EDITION="${EDITION:-base}"
-python3 -m pytest -p no:cacheprovider tests/e2e
+python3 -m pytest -p no:cacheprovider "${1:-tests/e2e}"
 status=$?
 if [ "$EDITION" = base ]; then
-	EDITION=live python3 -m pytest -p no:cacheprovider tests/e2e/live || status=$?
+	EDITION=live python3 -m pytest -p no:cacheprovider "${1:-tests/e2e/live}" || status=$?
 fi
 exit $status

@@ -2,6 +2,9 @@
 
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+HAS_IPV6 = Path("/proc/net/if_inet6").exists()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -17,7 +20,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    address_family = socket.AF_INET6
+    address_family = socket.AF_INET6 if HAS_IPV6 else socket.AF_INET
 
 
-Server(("::", 80), Handler).serve_forever()
+Server(("::" if HAS_IPV6 else "", 80), Handler).serve_forever()

@@ -1,12 +1,19 @@
 """What the kernel refuses is told in words; what it grants is seen in tests/e2e."""
 
+import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from wgplugin.kernel import host
+from wgplugin.kernel.ipv6 import has_ipv6
 
 CREATE = """
 import asyncio
@@ -68,3 +75,25 @@ def test_mtu_of_a_way_is_that_of_its_route_or_else_of_its_device() -> None:
     without_default, with_default = result.stdout.split()[:6], result.stdout.split()[6:]
     assert without_default == ["9000", "1300", "9000", "1400", "None", "None"]
     assert with_default == ["9000", "1300", "9000", "1400", "1280", "1280"]
+
+
+def no_socket(family: int, kind: int) -> Any:
+    raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+
+def test_host_without_ipv6_has_no_path_to_an_ipv6_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", no_socket)
+    assert host._path_mtu(ip_address("2001:db8::1")) is None
+
+
+def test_host_without_a_socket_for_ipv6_has_no_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "socket", no_socket)
+    assert not has_ipv6()
+
+
+@pytest.mark.parametrize(("ipv6", "expected"), [(True, {4, 6}), (False, {4})])
+def test_families_are_those_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, ipv6: bool, expected: set[int]
+) -> None:
+    monkeypatch.setattr(host, "has_ipv6", lambda: ipv6)
+    assert host.KernelHost().families == expected

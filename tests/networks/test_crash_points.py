@@ -33,6 +33,8 @@ BYSTANDER = device_name("bystander")
 class KernelInAFolder:
     """A HostKernel whose devices are files, so that they outlive the process that made them."""
 
+    families = frozenset({4, 6})
+
     def __init__(self, folder: Path) -> None:
         self.host = folder / "host"
         self.containers = folder / "containers"

@@ -107,3 +107,18 @@ def test_peer_whose_last_address_does_not_help_either_is_an_error(
     found = asyncio.run(peers.locate("n1", config, BOUND))
     assert found.addresses == {}
     assert len(found.errors) == 1
+
+
+def test_last_known_address_of_ipv6_does_not_help_a_host_without_ipv6(
+    tmp_path: Path, hosts: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    hosts.clear()
+    store = Store(tmp_path)
+    known = Network(id="n1", configuration="home", addresses={"vpn.test": "2001:db8::7"})
+    asyncio.run(store.networks.put(known))
+    families = frozenset({4})
+    peers = Peers(Resolver(families=families), store.networks, MemoryHost(families=families))
+    found = asyncio.run(peers.locate("n1", CONFIG, BOUND))
+    (error,) = found.errors
+    assert "vpn.test can't be resolved" in error.message
+    assert "last known address" not in caplog.text

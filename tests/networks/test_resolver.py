@@ -14,11 +14,14 @@ from wgplugin.networks import resolver
 from wgplugin.networks.resolver import Resolver
 from wgplugin.timings import Timings
 
+BOTH, IPV4 = (4, 6), (4,)
 
-def resolve(host: str, port: str, bound: float = 5.0) -> SocketAddress:
-    return asyncio.run(
-        Resolver(Timings(resolver_pause=0.01)).resolve(PeerEndpoint(host, port), bound)
-    )
+
+def resolve(
+    host: str, port: str, bound: float = 5.0, families: tuple[int, ...] = BOTH
+) -> SocketAddress:
+    resolver = Resolver(Timings(resolver_pause=0.01), families)
+    return asyncio.run(resolver.resolve(PeerEndpoint(host, port), bound))
 
 
 @pytest.mark.parametrize(
@@ -34,8 +37,13 @@ def test_literal_endpoint_is_taken_as_it_is(host: str, port: str, expected: Sock
     assert resolve(host, port) == expected
 
 
+def only_literal(endpoint: PeerEndpoint, flags: int = 0) -> list[SocketAddress]:
+    assert flags & socket.AI_NUMERICHOST
+    return [SocketAddress(ip_address(endpoint.host), int(endpoint.port))]
+
+
 def test_literal_endpoint_needs_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "_getaddrinfo", failing(NO_NAME))
+    monkeypatch.setattr(resolver, "_getaddrinfo", only_literal)
     assert resolve("192.0.2.1", "51820").host == ip_address("192.0.2.1")
 
 
@@ -47,10 +55,12 @@ def failing(*answers: socket.gaierror) -> object:
     """Return a look-up that fails in these ways, and then succeeds."""
     rest = list(answers)
 
-    def look_up(endpoint: PeerEndpoint) -> SocketAddress:
+    def look_up(endpoint: PeerEndpoint, flags: int = 0) -> list[SocketAddress]:
+        if flags & socket.AI_NUMERICHOST:
+            raise NO_NAME
         if rest:
             raise rest.pop(0)
-        return SocketAddress(ip_address("192.0.2.1"), 51820)
+        return [SocketAddress(ip_address("192.0.2.1"), 51820)]
 
     return look_up
 
@@ -76,3 +86,37 @@ def test_bound_ends_the_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PluginError, match=r"Temporary failure .* \(waited 0\.1 s\)"):
         resolve("vpn.example", "51820", bound=0.1)
     assert time.monotonic() - start < 5
+
+
+def knowing(*addresses: str) -> object:
+    """Return a look-up that finds these addresses."""
+
+    def look_up(endpoint: PeerEndpoint, flags: int = 0) -> list[SocketAddress]:
+        if flags & socket.AI_NUMERICHOST:
+            raise NO_NAME
+        return [SocketAddress(ip_address(address), 51820) for address in addresses]
+
+    return look_up
+
+
+@pytest.mark.parametrize(
+    ("families", "expected"), [(BOTH, "2001:db8::1"), (IPV4, "192.0.2.1")], ids=str
+)
+def test_name_of_both_families_has_the_first_address_that_the_host_can_use(
+    monkeypatch: pytest.MonkeyPatch, families: tuple[int, ...], expected: str
+) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", knowing("2001:db8::1", "192.0.2.1"))
+    assert str(resolve("vpn.example", "51820", families=families).host) == expected
+
+
+def test_name_of_ipv6_alone_is_refused_by_a_host_without_ipv6(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", knowing("2001:db8::1"))
+    with pytest.raises(PluginError, match=r"vpn\.example has no IPv4 address.*WG412"):
+        resolve("vpn.example", "51820", families=IPV4)
+
+
+def test_ipv6_address_is_refused_by_a_host_without_ipv6() -> None:
+    with pytest.raises(PluginError, match=r"2001:db8::1 has no IPv4 address.*no IPv6"):
+        resolve("2001:db8::1", "51820", families=IPV4)

@@ -26,6 +26,7 @@ from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
+from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.kernel.netlink import request, rtnetlink
 from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model.backends import Location
@@ -67,6 +68,7 @@ class KernelHost:
     """
 
     def __init__(self) -> None:
+        self.families = frozenset({4, 6} if has_ipv6() else {4})
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="netlink")
 
     async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
@@ -208,12 +210,15 @@ class KernelHost:
 
 
 def _path_mtu(host: IPAddress) -> int | None:
-    """Return the path MTU to a host in bytes, or None; to connect the UDP socket sends nothing."""
+    """Return the path MTU to a host in bytes, or None; to connect the UDP socket sends nothing.
+
+    On a host without IPv6 there is no socket for it, and so no path.
+    """
     if host.version == 4:
         family, level, option = socket.AF_INET, socket.IPPROTO_IP, IP_MTU
     else:
         family, level, option = socket.AF_INET6, socket.IPPROTO_IPV6, IPV6_MTU
-    with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((str(host), ANY_PORT))
         return probe.getsockopt(level, option)
     return None

@@ -8,12 +8,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_interface, ip_network
-from pathlib import Path
 from typing import Any
 
 from pyroute2.netlink import nlmsg
 from pyroute2.netlink.exceptions import NetlinkError
 
+from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.kernel.netlink import request, rtnetlink
 from wgplugin.model import namespace
 from wgplugin.model.namespace import Changes, DeviceAddress, Item, PolicyRule, Route
@@ -152,11 +152,6 @@ class _LinkMessage(nlmsg):  # type: ignore[misc]
         ("change", "I"),
     )
     nla_map = ((26, "IFLA_AF_SPEC", "cdata"),)
-
-
-def has_ipv6() -> bool:
-    """Return whether this host has IPv6 at all."""
-    return Path("/proc/net/if_inet6").exists()
 
 
 def _settings(link: Any, family: str) -> Any:

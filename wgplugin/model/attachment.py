@@ -8,13 +8,14 @@ from ipaddress import IPv4Address
 
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
-from wgplugin.model import prefixes
+from wgplugin.model import prefixes, without_ipv6
 from wgplugin.model.addresses import choose
 from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, TunnelSettings
 from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress
 from wgplugin.model.docker_routes import NEXT_HOPS, DockerRoute, on_link, plan
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
+from wgplugin.model.without_ipv6 import Families
 
 DEFAULT_MTU = 1500
 OVERHEAD = 80
@@ -73,14 +74,18 @@ def check_tunnel(tunnel: TunnelSettings) -> None:
         )
 
 
-def warnings(file_name: str, config: InterfaceConfig, subnets: Iterable[Prefix]) -> tuple[str, ...]:
+def warnings(
+    file_name: str, config: InterfaceConfig, subnets: Iterable[Prefix], families: Families
+) -> tuple[str, ...]:
     """Return the warnings about a configuration that is accepted.
 
-    ``subnets`` are those of the network, from which Docker assigns addresses.
+    ``subnets`` are those of the network, from which Docker assigns addresses. ``families`` are
+    those of the host.
     """
     found = [fault.within(file_name) for fault in config.warnings]
     has_ipv6 = any(each.version == 6 for each in (*config.addresses, *subnets))
-    if 6 in prefixes.full_families(_allowed_ips(config)) and not has_ipv6:
+    full = prefixes.full_families(_allowed_ips(config))
+    if 6 in families and 6 in full and not has_ipv6:
         found.append(
             f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: the container's IPv6 "
             "traffic goes into the tunnel from a made-up address, and gets no reply "
@@ -139,6 +144,7 @@ def container_addresses(
     endpoint_id: str,
     own: Sequence[InterfaceAddress],
     assigned: Iterable[InterfaceAddress],
+    families: Families,
 ) -> tuple[InterfaceAddress, ...]:
     """Return a container's addresses, with a made-up one if IPv6 leak protection needs it.
 
@@ -149,13 +155,16 @@ def container_addresses(
         endpoint_id: Docker's id of the endpoint; the made-up address is computed from it.
         own: the addresses of the container's option; if empty, those of the file count.
         assigned: the addresses that Docker's IPAM assigned.
+        families: those of the host; addresses of others are left out.
 
     Raises:
         PluginError: the container has no address, or Docker assigned one that isn't among the
-            container's own addresses of that family.
+            container's own addresses of that family, or one that the host can't have.
     """
-    addresses = choose(file_name, tuple(own) or config.addresses, assigned)
-    if needs_blackhole_address(config, addresses, tunnel):
+    assigned = tuple(assigned)
+    own = without_ipv6.own_addresses(file_name, config, own, assigned, families)
+    addresses = choose(file_name, own, assigned)
+    if 6 in families and needs_blackhole_address(config, addresses, tunnel):
         addresses += (prefixes.blackhole_address(endpoint_id),)
     return addresses
 
@@ -183,18 +192,19 @@ def container_plan(
     config: InterfaceConfig,
     addresses: Iterable[InterfaceAddress],
     tunnel: TunnelSettings,
+    families: Families,
 ) -> Plan:
     """Return the plan for the inside of a container, which only the live edition carries out.
 
-    ``device``: the device's name on the host. With ``wireguard-default=gateway``, Docker sets the
-    routes.
+    ``device``: the device's name on the host. ``families`` are those of the host. With
+    ``wireguard-default=gateway``, Docker sets the routes.
     """
     routed = (*_allowed_ips(config), *_blackholed(config, tunnel)) if config.routes else ()
     return Plan(
         device=device,
         addresses=tuple(addresses),
-        routed=tuple(dict.fromkeys(routed)),
-        bypass=tunnel.bypass,
+        routed=without_ipv6.usable(dict.fromkeys(routed), families),
+        bypass=without_ipv6.usable(tunnel.bypass, families),
         own_table=tunnel.default != "gateway",
         dns=dns_server(config, tunnel),
     )

@@ -23,7 +23,12 @@ class Location(Enum):
 
 
 class HostKernel(Protocol):
-    """Creates and deletes devices in the network namespace of the host."""
+    """Creates and deletes devices in the network namespace of the host.
+
+    ``families``: the address families that the host has: 4, and 6 unless IPv6 is disabled.
+    """
+
+    families: frozenset[int]
 
     async def create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         """Create and configure a device, and leave it down; ``mtu`` is in bytes.

@@ -23,6 +23,7 @@ from wgplugin.model.backends import HostKernel
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.identity import device_name
 from wgplugin.model.prefixes import InterfaceAddress
+from wgplugin.model.without_ipv6 import check_endpoints, check_network, left_out, usable
 from wgplugin.networks import dns
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.insides import Insides
@@ -65,15 +66,21 @@ class Direct:
             file_name = f"{name}.conf"
             files = await self._read(name)
             config = files.config
-            check_tunnel(override(files.settings.tunnel(name), network.tunnel))
+            tunnel = override(files.settings.tunnel(name), network.tunnel)
+            check_tunnel(tunnel)
+            families = self._host.families
+            check_network(file_name, config, network.subnets, families)
             self._check_count(file_name, config.addresses)
             check_subnets(file_name, config.addresses, network.subnets)
             record = Network(
                 id=network.id, configuration=name, tunnel=dict(network.tunnel), mtu=network.mtu
             )
             await self._networks.put(record)
-            found = warnings(file_name, config, network.subnets)
-            for warning in (*found, *mtu_warnings(file_name, config, network.mtu)):
+            for warning in (
+                *warnings(file_name, config, network.subnets, families),
+                *left_out(file_name, config, tunnel, families),
+                *mtu_warnings(file_name, config, network.mtu),
+            ):
                 log.warning("%s", warning)
         log.info("network %.12s created with configuration %s", network.id, name)
 
@@ -98,14 +105,24 @@ class Direct:
             network = self._network(endpoint.network_id)
             tunnel = override(files.settings.tunnel(name), network.tunnel, endpoint.tunnel)
             check_tunnel(tunnel)
+            families = self._host.families
+            check_endpoints(file_name, config, families)
             self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
             of_mtu = mtu_warnings(file_name, config, network.mtu)
             for warning in (*of_mtu, *port_warnings(endpoint.published)):
                 log.warning("%s", warning)
             self._check_count(file_name, endpoint.addresses or config.addresses)
             addresses = container_addresses(
-                file_name, config, tunnel, endpoint.id, endpoint.addresses, endpoint.assigned
+                file_name,
+                config,
+                tunnel,
+                endpoint.id,
+                endpoint.addresses,
+                endpoint.assigned,
+                families,
             )
+            for warning in left_out(file_name, config, tunnel, families, endpoint.addresses):
+                log.warning("%s", warning)
             found = attachment(config, addresses, tunnel)
             await self._endpoints.claim(
                 Endpoint(
@@ -120,8 +137,8 @@ class Direct:
                     assigned=tuple(map(str, endpoint.assigned)),
                 )
             )
-        families = {address.version for address in endpoint.assigned}
-        return tuple(address for address in addresses if address.version not in families)
+        assigned = {address.version for address in endpoint.assigned}
+        return tuple(address for address in addresses if address.version not in assigned)
 
     async def join(self, endpoint_id: str, sandbox: str) -> Joined:
         """Make the endpoint's device; return it with the settings for Docker to make."""
@@ -188,7 +205,8 @@ class Direct:
         return files
 
     def _check_count(self, file_name: str, addresses: tuple[InterfaceAddress, ...]) -> None:
-        check_count(file_name, addresses, self._insides.limits.addresses_per_family)
+        most = self._insides.limits.addresses_per_family
+        check_count(file_name, usable(addresses, self._host.families), most)
 
     def _check_dns(
         self,
@@ -199,7 +217,7 @@ class Direct:
     ) -> None:
         if self._insides.limits.redirects_dns and dns_server(config, tunnel):
             return
-        advice = dns.advice(file_name, config.dns, servers)
+        advice = dns.advice(file_name, config.dns, servers, self._host.families)
         if advice and tunnel.dns == "require":
             raise PluginError(Code.DNS_NOT_ASKED, advice)
         if advice and tunnel.dns == "warn":

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 
 import msgspec
 
@@ -92,7 +93,7 @@ class Peers:
         try:
             return await self._resolver.resolve(endpoint, bound)
         except PluginError as error:
-            if last is None:
+            if last is None or ip_address(last).version not in self._host.families:
                 return error
             taken = f"{error.message}; taking its last known address, {last}"
             log.warning("%s [%s]", taken, error.code)

@@ -15,12 +15,13 @@ from wgplugin.timings import Timings
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The files, the records, the peers, the kernel, and the time."""
+    """The files, the records, the peers, the kernel, the host's address families, and the time."""
 
     folder: ConfigFolder
     networks: Records[Network]
     endpoints: Records[Endpoint]
     peers: Peers
     containers: ContainerKernel
+    families: frozenset[int]
     clock: Clock
     timings: Timings

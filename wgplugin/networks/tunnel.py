@@ -18,6 +18,7 @@ from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress, 
 from wgplugin.model.identity import device_name
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import Prefix
+from wgplugin.model.without_ipv6 import check_endpoints, left_out
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.health import Health, events, health
 from wgplugin.networks.peers import log_trying_again
@@ -229,15 +230,21 @@ class Tunnel:
         if (tunnel.default == "gateway") != bool(endpoint.gateways) and self._plan:
             message = "wireguard-default counts at the container's next start"
             raise PluginError(Code.NEXT_START, message)
+        file_name, families = f"{endpoint.configuration}.conf", self._services.families
+        check_endpoints(file_name, config, families)
         addresses = container_addresses(
-            f"{endpoint.configuration}.conf",
+            file_name,
             config,
             tunnel,
             endpoint.id,
             endpoint.own_addresses,
             endpoint.assigned_addresses,
+            families,
         )
-        return container_plan(self._device, config, addresses, tunnel)
+        if self._plan:
+            for warning in left_out(file_name, config, tunnel, families, endpoint.own_addresses):
+                log.warning("%s: %s", self, warning)
+        return container_plan(self._device, config, addresses, tunnel, families)
 
     async def _apply(
         self, plan: Plan, config: DeviceConfig | None = None, moved: set[Key] | None = None

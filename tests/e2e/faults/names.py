@@ -1,6 +1,7 @@
 """The host's name server, which answers or doesn't."""
 
 import socket
+import struct
 import threading
 from types import TracebackType
 
@@ -13,18 +14,19 @@ ADDRESS = socket.inet_aton(ENDPOINT.partition(":")[0])
 
 HEADER = 12
 QUERY_TYPE = slice(-4, -2)
-IPV4 = b"\0\1"
-# Its name is the question's; type A, class IN, kept for no time at all, four bytes.
-RECORD = b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4" + ADDRESS
+IPV4, IPV6 = b"\0\1", b"\0\x1c"
+ADDRESSES = {IPV4: ADDRESS, IPV6: socket.inet_pton(socket.AF_INET6, "2001:db8:100::2")}
 
 
 class NameServer:
     """The server in the lab's /etc/resolv.conf, for as long as the ``with`` block lasts.
 
-    It keeps silent until it is told to answer, whatever it is asked with the provider's address.
+    It keeps silent until it is told to answer, whatever it is asked with the provider's address:
+    that of IPv4, of IPv6, or both.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ipv4: bool = True, ipv6: bool = False) -> None:
+        self._types = [IPV4] * ipv4 + [IPV6] * ipv6
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._thread = threading.Thread(target=self._serve)
         self._asked = threading.Event()
@@ -63,11 +65,17 @@ class NameServer:
                 return
             self._asked.set()
             if self._answers.is_set():
-                self._socket.sendto(_answer(query), client)
+                self._socket.sendto(self._answer(query), client)
+
+    def _answer(self, query: bytes) -> bytes:
+        question = query[HEADER : query.index(b"\0", HEADER) + 5]
+        kind = question[QUERY_TYPE]
+        record = _record(kind) if kind in self._types else b""
+        counts = b"\0\1" + (b"\0\1" if record else b"\0\0") + b"\0\0\0\0"
+        return query[:2] + b"\x81\x80" + counts + question + record
 
 
-def _answer(query: bytes) -> bytes:
-    question = query[HEADER : query.index(b"\0", HEADER) + 5]
-    record = RECORD if question[QUERY_TYPE] == IPV4 else b""
-    counts = b"\0\1" + (b"\0\1" if record else b"\0\0") + b"\0\0\0\0"
-    return query[:2] + b"\x81\x80" + counts + question + record
+def _record(kind: bytes) -> bytes:
+    # Its name is the question's; the type, class IN, kept for no time at all, the length.
+    address = ADDRESSES[kind]
+    return b"\xc0\x0c" + kind + b"\0\1\0\0\0\0" + struct.pack(">H", len(address)) + address
