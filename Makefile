@@ -23,7 +23,7 @@ EFFORT ?= 1
 DOCKER_ANSWERS := docker info >/dev/null 2>&1
 
 # install PACKAGE, or say that it is missing; need COMMAND, which is in PACKAGE.
-install = if [ "$(INSTALL)" = yes ]; then apt-get update -qq && apt-get install -qq -y $(1); \
+install = if [ "$(INSTALL)" = yes ]; then apt-get update -qq && apt-get install -qq -y --no-install-recommends $(1); \
 	else echo "missing: apt-get install $(1), or run again with INSTALL=yes"; exit 1; fi
 need = command -v $(1) >/dev/null || { $(call install,$(2)); }
 
