@@ -22,7 +22,7 @@ import threading
 import time
 import traceback
 from importlib import import_module
-from ipaddress import ip_interface
+from ipaddress import IPv4Address, ip_interface
 from pathlib import Path
 
 import anyio
@@ -42,6 +42,7 @@ from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model import namespace
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import Plan
+from wgplugin.model.order import arrange
 
 CONFIGURATION = """\
 [Interface]
@@ -63,14 +64,15 @@ RIGHT = {"com.docker.network.generic": {"wireguard-config": "right"}}
 WRONG = {"com.docker.network.generic": {"wireguard-config": "wrong"}}
 NETWORK = {"NetworkID": "exercise"}
 ENDPOINT = {**NETWORK, "EndpointID": "exercise"}
-# Call, request, a part of its answer. Join's answer has the device's name even if it fails.
+# Call, request, a part of its answer. CreateEndpoint's has the device's name even if that can't be
+# made here; then Join knows no endpoint.
 CALLS: tuple[tuple[str, object, str], ...] = (
     ("/Plugin.Activate", None, "NetworkDriver"),
     ("/NetworkDriver.GetCapabilities", {}, "local"),
     ("/NetworkDriver.CreateNetwork", {**NETWORK, "Options": WRONG}, "PrivatKey"),
     ("/NetworkDriver.CreateNetwork", {**NETWORK, "Options": RIGHT}, "200 OK"),
-    ("/NetworkDriver.CreateEndpoint", ENDPOINT, "192.0.2.2"),
-    ("/NetworkDriver.Join", ENDPOINT, "wgp"),
+    ("/NetworkDriver.CreateEndpoint", ENDPOINT, "wgp"),
+    ("/NetworkDriver.Join", ENDPOINT, ""),
     ("GET /status", None, "200 OK"),
     ("GET /metrics", None, "200 OK"),
     ("/NetworkDriver.Leave", ENDPOINT, "200 OK"),
@@ -127,21 +129,23 @@ async def look_inside() -> None:
 def stay_outside() -> None:
     """Do the work of containers' network namespaces here, as far as possible."""
     addresses = (ip_interface("192.0.2.2/24"), ip_interface("2001:db8::2/64"))
-    wanted = Plan("wgp000000000000", addresses, tuple(each.network for each in addresses))
+    routed = tuple(each.network for each in addresses)
+    wanted = Plan("wgp000000000000", 0, addresses, routed, dns=IPv4Address("192.0.2.1"))
     expect(trouble(Path("/nowhere")) != "", "what isn't there is mounted")
     with Links() as links:
-        expect(bool(list(links.items(wanted.table, 1, main=True))), "lo has no address")
+        expect(bool(links.found(0, 1, main=True).items), "lo has no address")
         for item in namespace.items(wanted, (4, 6)):
             with contextlib.suppress(NetlinkError):
                 links.change(namespace.Changes((item,), (item,)), 1)
         with contextlib.suppress(NetlinkError):
             links.set_ipv4(1, RP_FILTER, 0)
+    expect(len(arrange([wanted, wanted])) == 2, "a tunnel is lost")
     with contextlib.suppress(NetlinkError), WireGuardSocket() as wireguard:
         wireguard.set("lo", DeviceConfig())
     with contextlib.suppress(OSError):
-        apply.clear(wanted.device)
-    with contextlib.suppress(apply.GoneError, BackendError):
-        apply.apply_firewall(wanted)
+        apply.clear(wanted.device, wanted.owner)
+    with contextlib.suppress(NetlinkError, BackendError):
+        apply.check_firewall()
 
 
 def fail() -> None:

@@ -24,8 +24,8 @@ from wgplugin.model.attachment import MTU_OPTION
 from wgplugin.model.backends import HostKernel
 from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import Peer, SocketAddress
-from wgplugin.model.identity import device_name
-from wgplugin.model.namespace import MAIN_TABLE, Route
+from wgplugin.model.identity import device_name, network_number
+from wgplugin.model.namespace import MAIN_TABLE, Item, Plan, Route
 from wgplugin.networks.resolver import Resolver
 from wgplugin.networks.supervisor import Supervisor
 from wgplugin.networks.tunnel import SETTLED, Tunnel
@@ -148,7 +148,7 @@ PUBLIC_KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 OTHER_KEY = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
 OF_DOCKER = Route(ip_network("10.0.0.0/8"), MAIN_TABLE)
 HERE, THERE = "192.0.2.1:51820", "192.0.2.2:51820"
-DEVICE = device_name("e1")
+DEVICE, OWNER = device_name("e1"), network_number("n1")
 
 
 class Names(Resolver):
@@ -242,13 +242,23 @@ class LiveHost(Host):
         return self.containers.namespaces[KEY]
 
     @property
+    def items(self) -> frozenset[Item]:
+        """What the tunnel of the endpoint has in its container."""
+        return self.inside.found(OWNER, DEVICE).items
+
+    @property
+    def firewalls(self) -> list[Plan]:
+        """The plans of all nftables that were ever installed, in order."""
+        return self.containers.applied
+
+    @property
     def peer(self) -> Peer:
         return self.inside.devices[DEVICE].peers[0]
 
     def routes(self, kind: str = "device") -> set[str]:
         return {
             str(item.destination)
-            for item in self.inside.items(DEVICE)
+            for item in self.items
             if isinstance(item, Route) and item.kind == kind
         }
 

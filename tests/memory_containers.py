@@ -9,7 +9,15 @@ from wgplugin.errors import BackendError
 from wgplugin.model import namespace
 from wgplugin.model.backends import Observed
 from wgplugin.model.device import Device, DeviceConfig, Key, Peer, PeerConfig, diff
-from wgplugin.model.namespace import DeviceAddress, Item, Plan, Route
+from wgplugin.model.namespace import (
+    MAIN_TABLE,
+    DeviceAddress,
+    Found,
+    Item,
+    OtherNetwork,
+    Plan,
+    Route,
+)
 from wgplugin.model.prefixes import Prefix
 
 NO_DEVICE = Device(None, None, 51820, 0, ())
@@ -19,21 +27,54 @@ NO_DEVICE = Device(None, None, 51820, 0, ())
 class Namespace:
     """A container's network: devices, and what is theirs, by a device's name on the host.
 
-    ``routing`` has the routes and rules of all tunnels, which their tables keep apart.
+    ``routing`` has the routes and rules of all tunnels; ``firewalls`` are by a network's number.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
     mtus: dict[str, int] = field(default_factory=dict)
-    firewalls: dict[str, Plan] = field(default_factory=dict)
+    firewalls: dict[int, Plan] = field(default_factory=dict)
     addresses: dict[str, set[Item]] = field(default_factory=dict)
     routing: set[Item] = field(default_factory=set)
+    others: frozenset[OtherNetwork] = frozenset()
+    notices: list["MemoryNotices"] = field(default_factory=list)
 
-    def items(self, device: str) -> set[Item]:
+    def found(self, owner: int, device: str = "") -> Found:
         """Return what a tunnel has, and what it shares with others."""
-        tables = {namespace.table(device), namespace.MAIN_TABLE}
-        return self.addresses.get(device, set()) | {
-            item for item in self.routing if not isinstance(item, Route) or item.table in tables
-        }
+        routes = [item for item in self.routing if isinstance(item, Route)]
+        own = {route for route in routes if _is_own(route, owner)}
+        others = {each.destination.version for each in routes if each not in own}
+        shared = {item for item in self.routing if not isinstance(item, Route)}
+        return Found(frozenset(own | shared | self.addresses.get(device, set())), frozenset(others))
+
+    def connect(self, network: OtherNetwork) -> None:
+        """Connect the container to another network."""
+        self.others |= {network}
+        for each in self.notices:
+            each.come.set()
+
+
+def _is_own(route: Route, owner: int) -> bool:
+    if route.table == MAIN_TABLE:
+        return True
+    if route.kind == "device":
+        return route.metric - 1 & 0xFFFFF == owner & 0xFFFFF
+    return namespace.owner(route) == owner
+
+
+@dataclass
+class MemoryNotices:
+    """Notices of a namespace; ``come`` is set by one, ``closed`` by their end."""
+
+    come: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+
+    async def wait(self, seconds: float) -> bool:
+        await self.come.wait()
+        self.come.clear()
+        return True
+
+    def close(self) -> None:
+        self.closed = True
 
 
 @dataclass
@@ -46,6 +87,9 @@ class MemoryContainers:
     namespaces: dict[str, Namespace] = field(default_factory=dict)
     failing: set[str] = field(default_factory=set)
     families: frozenset[int] = frozenset({4, 6})
+    stops_frames: bool = True
+    applied: list[Plan] = field(default_factory=list)
+    """The plans of all nftables that were ever installed."""
 
     async def exists(self, key: str) -> bool:
         return key in self.namespaces
@@ -61,7 +105,7 @@ class MemoryContainers:
         await self._obey("is_moved")
         if self._device(key, device) is None:
             return False
-        routes = {Route(net, namespace.MAIN_TABLE) for net in expected}
+        routes = {Route(net, MAIN_TABLE) for net in expected}
         return routes <= self.namespaces[key].routing
 
     async def apply(
@@ -80,22 +124,38 @@ class MemoryContainers:
             here.devices[wanted.device] = changed(device, diff(device, config, moved))
         if wanted.mtu:
             here.mtus[wanted.device] = wanted.mtu
-        todo = namespace.changes(wanted, self.families, here.items(wanted.device))
+        found = here.found(wanted.owner, wanted.device)
+        todo = namespace.changes(wanted, self.families, found)
         self._expect_families(todo.add)
-        left = here.items(wanted.device) - set(todo.delete) | set(todo.add)
+        left = found.items - set(todo.delete) | set(todo.add)
         here.addresses[wanted.device] = {item for item in left if isinstance(item, DeviceAddress)}
         here.routing -= set(todo.delete)
         here.routing |= {item for item in todo.add if not isinstance(item, DeviceAddress)}
         return [str(item) for item in (*todo.add, *todo.delete)]
 
-    async def apply_firewall(self, key: str, wanted: Plan) -> None:
+    async def apply_firewall(self, key: str, wanted: Plan) -> frozenset[OtherNetwork] | None:
         await self._obey("apply_firewall")
-        self.namespaces[key].firewalls[wanted.device] = wanted
+        if key not in self.namespaces:
+            return None
+        self.namespaces[key].firewalls[wanted.owner] = wanted
+        self.applied.append(wanted)
+        return self.namespaces[key].others
+
+    async def check_firewall(self) -> bool:
+        await self._obey("apply_firewall")
+        return self.stops_frames
+
+    async def notices(self, key: str) -> MemoryNotices | None:
+        if key not in self.namespaces:
+            return None
+        notices = MemoryNotices()
+        self.namespaces[key].notices.append(notices)
+        return notices
 
     async def observe(self, key: str, device: str) -> Observed | None:
         await self._obey("observe")
         found = self._device(key, device)
-        return Observed("wg0", found) if found else None
+        return Observed("wg0", found, self.namespaces[key].others) if found else None
 
     async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
         await self._obey("configure")
@@ -104,13 +164,12 @@ class MemoryContainers:
             self.namespaces[key].devices[device] = changed(found, change)
         return found is not None
 
-    async def clear(self, key: str, device: str) -> None:
+    async def clear(self, key: str, device: str, owner: int) -> None:
         await self._obey("clear")
         if key in self.namespaces:
             here = self.namespaces[key]
-            todo = namespace.removal(namespace.table(device), here.routing)
-            here.routing -= set(todo.delete)
-            here.firewalls.pop(device, None)
+            here.routing -= set(namespace.removal(here.found(owner)).delete)
+            here.firewalls.pop(owner, None)
 
     def _device(self, key: str, device: str) -> Device | None:
         return self.namespaces[key].devices.get(device) if key in self.namespaces else None

@@ -173,9 +173,8 @@ def test_refusal_of_the_kernel_has_one_code_and_the_name_of_the_file(
     client: Client, backend: MemoryHost
 ) -> None:
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
-    client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
     backend.failing.add("configure")
-    assert err(client, "Join", ENDPOINT) == "home.conf: configure fails [WG403]"
+    assert err(client, "CreateEndpoint", ENDPOINT) == "home.conf: configure fails [WG403]"
 
 
 def test_unforeseen_failure_has_a_code(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,9 +187,8 @@ def test_unforeseen_failure_has_a_code(client: Client, monkeypatch: pytest.Monke
 
 def test_call_that_takes_too_long_has_a_code(client: Client, backend: MemoryHost) -> None:
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
-    client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
     backend.hanging.add("create")
-    assert codes_of(err(client, "Join", ENDPOINT)) == [Code.TOO_LATE]
+    assert codes_of(err(client, "CreateEndpoint", ENDPOINT)) == [Code.TOO_LATE]
 
 
 # What the log, and who asks at the command line, is told
@@ -203,7 +201,6 @@ def test_warning_in_the_log_ends_with_its_code(
     (tmp_path / "home.conf").write_text(f"{interface}AllowedIPs = ::/0\nEndpoint = x.invalid:1\n")
     client.call("NetworkDriver.CreateNetwork", create_network("home"))
     client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
-    client.call("NetworkDriver.Join", ENDPOINT)
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert codes_of("\n".join(record.getMessage() for record in warnings)) == [
         Code.COMMAND_IGNORED,

@@ -15,6 +15,7 @@ from wgplugin import serve
 from wgplugin.clock import Moment
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.model.identity import device_name
+from wgplugin.networks.insides import NoInsides
 from wgplugin.networks.resolver import Resolver
 from wgplugin.plugin import assemble
 from wgplugin.state.store import Store
@@ -86,3 +87,28 @@ def test_server_does_nothing_until_it_is_called(
             await asyncio.wait([serving])
 
     asyncio.run(run())
+
+
+def test_end_of_the_upkeep_is_logged_and_calls_are_served_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(self: NoInsides) -> None:
+        raise RuntimeError("a mistake in the plugin")
+
+    monkeypatch.setattr(NoInsides, "run", fail)
+    store = Store(tmp_path / "state")
+    plugin = assemble(ConfigFolder(tmp_path), store, MemoryHost(), Resolver())
+
+    async def run() -> None:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "socket"))
+            listener.listen()
+            serving = asyncio.create_task(serve.serve(plugin, listener))
+            answer = await asyncio.to_thread(Client(tmp_path / "socket").call, "Plugin.Activate")
+            assert answer[0] == 200
+            serving.cancel()
+            await asyncio.wait([serving])
+
+    asyncio.run(run())
+    assert "the upkeep failed unexpectedly [WG503]" in caplog.text
+    assert "a mistake in the plugin" in caplog.text

@@ -31,6 +31,8 @@ class Code(StrEnum):
     NEXT_START = "WG114"
     PORTS_NOT_PUBLISHED = "WG115"
     OTHER_MTU = "WG116"
+    SAME_ROUTES = "WG117"
+    STAYS_CLOSED = "WG118"
 
     # Files and configurations.
     NO_SUCH_FILE = "WG201"

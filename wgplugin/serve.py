@@ -65,7 +65,7 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
     timings = Timings()
     host = KernelHost()
     plugin = assemble(
-        ConfigFolder(arguments.config_dir, own, timings),
+        ConfigFolder(arguments.config_dir, own),
         store,
         host,
         Resolver(timings, host.families),
@@ -97,8 +97,14 @@ async def serve(plugin: Plugin, listener: socket.socket) -> None:
     )
     await plugin.upkeep.begin()
     keeping = asyncio.create_task(plugin.upkeep.run())
+    keeping.add_done_callback(_report_failure)
     await server.serve([listener])
     keeping.cancel()
+
+
+def _report_failure(upkeep: asyncio.Task[None]) -> None:
+    if not upkeep.cancelled() and (error := upkeep.exception()):
+        log.error("the upkeep failed unexpectedly [%s]", Code.FAILED, exc_info=error)
 
 
 class _HTTPServer(uvicorn.server.Server):

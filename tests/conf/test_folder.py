@@ -15,7 +15,6 @@ from wgplugin.conf.folder import ConfigFolder
 from wgplugin.conf.parser import MAX_SIZE
 from wgplugin.errors import ConfigError
 from wgplugin.model.configuration import InterfaceConfig
-from wgplugin.timings import Timings
 
 pytestmark = pytest.mark.anyio
 
@@ -39,31 +38,10 @@ async def test_edit_without_a_new_time_counts_at_once(tmp_path: Path) -> None:
 
     path.write_text(TEXT)
     before = path.stat()
-    assert (await folder.read("home", again=True)).config.mtu == 1400
+    assert (await folder.read("home")).config.mtu == 1400
     path.write_text(TEXT.replace("1400", "1380"))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert (await folder.read("home")).config.mtu == 1380
-
-
-async def test_file_is_parsed_once_for_two_calls_and_forgotten_by_the_second(
-    tmp_path: Path,
-) -> None:
-    folder = ConfigFolder(tmp_path)
-
-    (tmp_path / "home.conf").write_text(TEXT)
-    first = await folder.read("home", again=True)
-    second, third = await folder.read("home"), await folder.read("home")
-    assert second.config is first.config
-    assert third.config is not first.config
-
-
-async def test_file_whose_second_call_never_comes_is_forgotten(tmp_path: Path) -> None:
-    folder = ConfigFolder(tmp_path, timings=Timings(parsed_kept=0.0))
-
-    (tmp_path / "home.conf").write_text(TEXT)
-    first = await folder.read("home", again=True)
-    await asyncio.sleep(0)
-    assert (await folder.read("home")).config is not first.config
 
 
 async def test_file_that_takes_long_to_parse_holds_up_nothing_else(

@@ -96,7 +96,6 @@ def test_broken_file_refuses_what_is_new_and_leaves_what_runs(host: Host) -> Non
     for refused_call in (
         lambda: host.create_network("n2", "home"),
         lambda: host.create_endpoint("n1", "e1"),
-        lambda: host.join("n1", "e1"),
     ):
         with pytest.raises(ConfigError, match=r"wgplugin\.yaml:1:12: log-level: 'loud' isn't"):
             asyncio.run(refused_call())

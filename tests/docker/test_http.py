@@ -259,7 +259,7 @@ def test_error_of_the_driver_is_what_the_user_reads(client: Client) -> None:
 def test_unexpected_failure_says_where_to_look_and_no_more(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: ConfigFolder, name: str, *, again: bool) -> None:
+    def fail(self: ConfigFolder, name: str) -> None:
         raise RuntimeError("secret")
 
     monkeypatch.setattr(ConfigFolder, "read", fail)
@@ -273,9 +273,8 @@ def test_call_that_hangs_is_answered_and_undone(impatient: Client, backend: Memo
     client = impatient
     backend.hanging.add("configure")
     client.call("NetworkDriver.CreateNetwork", CREATE_NETWORK)
-    client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
 
-    status, answer = client.call("NetworkDriver.Join", ENDPOINT)
+    status, answer = client.call("NetworkDriver.CreateEndpoint", ENDPOINT)
 
     assert status == 500
     assert "not done within" in answer["Err"]

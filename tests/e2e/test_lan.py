@@ -25,6 +25,8 @@ def lan() -> Iterator[tuple[str, ...]]:
     run("ip", "-n", NAMESPACE, "address", "add", "192.168.77.2/24", "dev", "eth0")
     run("ip", "-n", NAMESPACE, "link", "set", "eth0", "up")
     yield ("ip", "netns", "exec", NAMESPACE)
+    # A namespace that is deleted takes its devices along some time later.
+    run("ip", "link", "del", "veth-lan")
     run("ip", "netns", "del", NAMESPACE)
 
 

@@ -6,12 +6,14 @@ devices and for Docker's.
 """
 
 import ctypes
+import fcntl
 import functools
 import multiprocessing
 import os
 import socket
 import struct
 import subprocess
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -22,10 +24,14 @@ from typing import ParamSpec
 import pytest
 from pyroute2.netlink import NETLINK_NETFILTER, NLM_F_REQUEST
 
+ETH_P_ALL = 3
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x1, 0x1000
 NFT_NEWGEN, NFT_GETGEN = 0xA0F, 0xA10
 DEVICE = "wgp0123456789ab"
 """A tunnel's device, as the host calls it."""
+OWNER, OTHER = 0x1234567, 0x89ABCDE
+"""The numbers of two tunnels' networks."""
 
 P = ParamSpec("P")
 
@@ -70,6 +76,46 @@ def add_tunnel(*addresses: str, device: str = DEVICE, name: str = "wg0") -> int:
     add_device(name, *addresses)
     ip(f"link set {name} alias {device}")
     return socket.if_nametoindex(name)
+
+
+def add_tun(*addresses: str, device: str = DEVICE, name: str = "wg0") -> int:
+    """Make a tunnel's device without a link layer, as WireGuard's are.
+
+    Returns the file from which the packets that leave by it are read, and to which those that come
+    in are written.
+    """
+    file = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(file, TUNSETIFF, struct.pack("16sH", name.encode(), IFF_TUN | IFF_NO_PI))
+    nodad = ((each, " nodad" if ":" in each else "") for each in addresses)
+    ip(
+        f"link set {name} alias {device}",
+        f"link set {name} up",
+        *(f"address add {address} dev {name}{option}" for address, option in nodad),
+    )
+    return file
+
+
+def far_end(name: str) -> socket.socket:
+    """Move a device into a new namespace, as a bridge's end is; return a socket for its frames."""
+    left, moved = threading.Event(), threading.Event()
+    found: list[socket.socket] = []
+
+    def move() -> None:
+        _unshare(CLONE_NEWNET)
+        left.set()
+        moved.wait(10)
+        ip(f"link set {name} up")
+        end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        end.bind((name, ETH_P_ALL))
+        found.append(end)
+
+    thread = threading.Thread(target=move)
+    thread.start()
+    assert left.wait(10)
+    ip(f"link set {name} netns {thread.native_id}")
+    moved.set()
+    thread.join(10)
+    return found[0]
 
 
 def _failure(work: Callable[[], None]) -> str:
@@ -138,6 +184,7 @@ def _try_settings() -> None:
 needs_namespaces = _needs("ip, user namespaces and veth", lambda: add_device("eth0"))
 needs_ipv6 = _needs("IPv6", _try_ipv6)
 needs_nftables = _needs("nftables", _try_nftables)
+needs_tun = _needs("/dev/net/tun", lambda: os.close(add_tun()))
 needs_sysctl = _needs("a /proc/sys that can be written", _try_settings)
 
 BOTH_FAMILIES = pytest.mark.parametrize("version", [4, pytest.param(6, marks=needs_ipv6)])

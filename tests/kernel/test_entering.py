@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.namespaces import DEVICE, add_tunnel, alone, leave, needs_namespaces
+from tests.kernel.namespaces import DEVICE, OWNER, add_tunnel, alone, leave, needs_namespaces
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel.containers import KernelContainers
@@ -20,19 +20,19 @@ pytestmark = needs_namespaces
 
 NAME = "0123456789ab"
 KEY = f"/var/run/docker/netns/{NAME}"
-PLAN = Plan(DEVICE, (ip_interface("10.8.0.2/32"),), (ip_network("0.0.0.0/0"),))
+PLAN = Plan(DEVICE, OWNER, (ip_interface("10.8.0.2/32"),), (ip_network("0.0.0.0/0"),))
 
 
 def found() -> set[Item]:
     with Links() as links:
-        return set(links.items(PLAN.table))
+        return set(links.found(OWNER).items)
 
 
 async def answers(folder: Path, key: str = KEY) -> list[object]:
     """Return what is answered of a tunnel in a namespace, which is all false if that is gone."""
     containers = KernelContainers(folder)
     await containers.apply_firewall(key, PLAN)
-    await containers.clear(key, DEVICE)
+    await containers.clear(key, DEVICE, OWNER)
     return [
         await containers.exists(key),
         await containers.block_exits(key, PLAN),
@@ -72,7 +72,7 @@ def test_exits_are_opened_in_the_container_alone(tmp_path: Path) -> None:
     containers = KernelContainers(tmp_path)
     for key in (KEY, host):
         asyncio.run(containers.block_exits(key, PLAN))
-    asyncio.run(containers.clear(KEY, DEVICE))
+    asyncio.run(containers.clear(KEY, DEVICE, OWNER))
     enter(tmp_path / NAME)
     assert found() == set()
     enter(tmp_path / "fedcba987654")

@@ -2,14 +2,31 @@
 
 import struct
 from collections.abc import Iterator
-from ipaddress import IPv4Address, ip_interface
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network, ip_interface, ip_network
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wgplugin.kernel import firewall, nftables
-from wgplugin.model.namespace import Plan
+from wgplugin.model.namespace import OtherNetwork, Plan
+from wgplugin.model.prefixes import Prefix, collapsed
+
+# Short prefixes, and many of them in a few places, so that they meet.
+ip_networks = st.builds(
+    lambda address, length: IPv4Network((address << 24, length), strict=False),
+    st.integers(0, 255),
+    st.integers(0, 12),
+)
 
 NEWTABLE, DELTABLE, NEWCHAIN, NEWRULE = 0xA00, 0xA02, 0xA03, 0xA06
-PLAN = Plan("wgp0123456789ab", (ip_interface("10.8.0.2/32"), ip_interface("fd08::2/128")))
-DNS = Plan(PLAN.device, PLAN.addresses, dns=IPv4Address("10.8.0.1"))
+PLAN = Plan(
+    "wgp0123456789ab", 0x1234567, (ip_interface("10.8.0.2/32"), ip_interface("fd08::2/128"))
+)
+FULL = replace(PLAN, routed=tuple(map(ip_network, ("0.0.0.0/0", "::/0"))))
+OTHERS = (OtherNetwork("eth0", frozenset({ip_network("192.0.2.0/24")})),)
+DNS = replace(PLAN, dns=IPv4Address("10.8.0.1"))
 
 
 def header(message: bytes) -> tuple[int, int, int, int]:
@@ -30,47 +47,63 @@ def text(message: bytes, kind: int) -> str:
 
 
 def test_batch_is_framed_and_numbered() -> None:
-    messages = nftables.replace_table("t", firewall.chains(DNS))
+    messages = nftables.replace_table(firewall.table(DNS, ()))
     assert [header(message)[0] for message in messages] == [len(each) for each in messages]
     assert [header(message)[3] for message in messages] == list(range(len(messages)))
     assert [header(messages[place])[1] for place in (0, -1)] == [0x10, 0x11]
 
 
-def test_every_message_asks_to_be_acknowledged_but_the_frame() -> None:
-    flags = [header(message)[2] for message in nftables.replace_table("t", firewall.chains(DNS))]
-    assert [bool(each & 4) for each in flags] == [False, *[True] * (len(flags) - 2), False]
+def test_last_message_before_the_end_of_the_frame_asks_to_be_acknowledged() -> None:
+    flags = [header(message)[2] for message in nftables.replace_table(firewall.table(DNS, ()))]
+    assert [bool(each & 4) for each in flags] == [*[False] * (len(flags) - 2), True, False]
 
 
 def test_table_is_replaced_and_no_other_is_touched() -> None:
-    messages = nftables.replace_table(PLAN.device, firewall.chains(DNS))[1:-1]
+    messages = nftables.replace_table(firewall.table(DNS, ()))[1:-1]
     kinds = [header(message)[1] for message in messages]
-    assert kinds[:3] == [NEWTABLE, DELTABLE, NEWTABLE]
-    assert {text(message, 1) for message in messages} == {PLAN.device}
-    assert [header(message)[1] for message in nftables.delete_table("t")[1:-1]] == [
-        NEWTABLE,
-        DELTABLE,
-    ]
+    assert kinds[:2] == [DELTABLE, NEWTABLE]
+    created = nftables.create_table(firewall.table(DNS, ()))[1:-1]
+    assert DELTABLE not in [header(message)[1] for message in created]
+    assert {text(message, 1) for message in messages} == {"wireguard-1234567"}
+    assert [header(message)[1] for message in nftables.delete_table("t")[1:-1]] == [DELTABLE]
 
 
 def test_chain_is_there_before_a_rule_jumps_to_it() -> None:
-    messages = nftables.replace_table("t", firewall.chains(DNS))
-    kinds = [header(message)[1] for message in messages[4:-1]]
+    messages = nftables.replace_table(firewall.table(DNS, ()))
+    kinds = [header(message)[1] for message in messages[3:-1]]
     assert kinds == sorted(kinds)
     assert set(kinds) == {NEWCHAIN, NEWRULE}
 
 
+def chains(plan: Plan) -> list[str]:
+    return [chain.name for chain in firewall.table(plan, ()).chains]
+
+
 def test_without_dns_nothing_is_done_about_names() -> None:
-    assert [chain.name for chain in firewall.chains(PLAN)] == ["replies", "strangers"]
-    assert "names" in [chain.name for chain in firewall.chains(DNS)]
+    assert "names" not in chains(PLAN)
+    assert "names" in chains(DNS)
 
 
-def test_packet_from_the_tunnel_s_address_is_not_marked() -> None:
-    answers = firewall.chains(PLAN)[0]
-    assert len(answers.rules) == len(PLAN.addresses) + 1
-    for address, rule in zip(PLAN.addresses, answers.rules, strict=False):
-        assert address.ip.packed in b"".join(rule)
+def test_tunnel_without_prefixes_of_its_own_stops_nothing_at_other_networks() -> None:
+    assert "exits" not in chains(PLAN)
+    assert "exits" in chains(FULL)
+    assert firewall.frame_table(PLAN, OTHERS) is None
+    assert firewall.frame_table(FULL, OTHERS) is not None
+    assert firewall.frame_table(FULL, ()) is None
 
 
 def test_names_of_every_length_but_one_label_go_to_the_server() -> None:
-    containers = next(chain for chain in firewall.chains(DNS) if chain.name == "containers")
+    containers = next(each for each in firewall.table(DNS, ()).chains if each.name == "containers")
     assert len(containers.rules) == 63
+
+
+@given(st.lists(ip_networks, max_size=20))
+def test_ranges_have_the_addresses_of_their_prefixes_and_do_not_touch(nets: list[Prefix]) -> None:
+    found = nftables.ranges(nets)
+    assert all(behind < first for (_, behind), (first, _) in pairwise(found))
+    for net in nets:
+        first, last = int(net.network_address), int(net.broadcast_address)
+        assert [True for start, behind in found if start <= first <= last < behind] == [True]
+    assert sum(behind - first for first, behind in found) == sum(
+        net.num_addresses for net in collapsed(nets)
+    )

@@ -1,7 +1,9 @@
 """What is added to a namespace by rtnetlink is found there again, and taken away."""
 
 import errno
+import socket
 from collections.abc import Collection
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Literal
@@ -11,6 +13,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 
 from tests.kernel.namespaces import (
     DEVICE,
+    OTHER,
+    OWNER,
     add_device,
     add_tunnel,
     alone,
@@ -19,17 +23,20 @@ from tests.kernel.namespaces import (
     needs_namespaces,
     needs_sysctl,
 )
-from wgplugin.kernel.rtnl import ROUTE_LOCALNET, RP_FILTER, Link, Links
+from wgplugin.kernel.rtnl import ARP_IGNORE, ROUTE_LOCALNET, RP_FILTER, Link, Links
 from wgplugin.model import namespace
 from wgplugin.model.namespace import (
-    FULL,
     MAIN_TABLE,
     MARK,
     OTHERS,
     REPLIES,
+    TABLE,
+    TUNNELS,
     Changes,
     DeviceAddress,
+    Found,
     Item,
+    OtherNetwork,
     Plan,
     PolicyRule,
     Route,
@@ -37,12 +44,12 @@ from wgplugin.model.namespace import (
 
 pytestmark = needs_namespaces
 
-TABLE = namespace.table(DEVICE)
 SETTINGS = Path("/proc/sys/net/ipv4/conf")
 
 
 def route(net: str, kind: Literal["device", "unreachable", "throw"] = "device") -> Route:
-    return Route(ip_network(net), TABLE, kind)
+    metric = {"device": 1, "unreachable": 0xE0000000 | OWNER, "throw": 0xF0000000 | OWNER}[kind]
+    return Route(ip_network(net), TABLE, kind, metric)
 
 
 def items(version: int, address: str, net: str, everything: str) -> list[Item]:
@@ -55,7 +62,7 @@ def items(version: int, address: str, net: str, everything: str) -> list[Item]:
         route(net, "throw"),
         PolicyRule(version, REPLIES, MAIN_TABLE, mark=MARK),
         PolicyRule(version, OTHERS, MAIN_TABLE, subnets=True),
-        PolicyRule(version, FULL, TABLE),
+        PolicyRule(version, TUNNELS, TABLE),
     ]
 
 
@@ -67,6 +74,7 @@ EACH_ITEM = pytest.mark.parametrize(
 FULL_TUNNEL, PARTIAL_TUNNEL = (
     Plan(
         DEVICE,
+        OWNER,
         (ip_interface("10.8.0.2/32"), ip_interface("fd08::2/128")),
         tuple(map(ip_network, routed.split())),
         tuple(map(ip_network, bypass.split())),
@@ -79,8 +87,12 @@ FULL_TUNNEL, PARTIAL_TUNNEL = (
 
 
 def found(index: int, *, main: bool = False) -> set[Item]:
+    return set(all_found(index, main=main).items)
+
+
+def all_found(index: int, *, main: bool = False) -> Found:
     with Links() as links:
-        return set(links.items(TABLE, index, main=main))
+        return links.found(OWNER, index, main=main)
 
 
 def change(index: int, *, add: Collection[Item] = (), delete: Collection[Item] = ()) -> None:
@@ -139,19 +151,19 @@ def test_changes_are_additions_first() -> None:
 @alone
 def test_plan_that_is_carried_out_leaves_nothing_to_do(plan: Plan) -> None:
     index = add_tunnel()
-    todo = namespace.changes(plan, (4, 6), found(index))
+    todo = namespace.changes(plan, (4, 6), all_found(index))
     assert todo
     change(index, add=todo.add, delete=todo.delete)
     assert found(index, main=True) == namespace.items(plan, (4, 6))
-    assert not namespace.changes(plan, (4, 6), found(index, main=True))
+    assert not namespace.changes(plan, (4, 6), all_found(index, main=True))
 
 
 @needs_ipv6
 @alone
 def test_plan_that_is_removed_leaves_nothing_but_the_addresses() -> None:
     index = add_tunnel()
-    change(index, add=namespace.changes(FULL_TUNNEL, (4, 6), ()).add)
-    change(0, delete=namespace.removal(TABLE, found(0)).delete)
+    change(index, add=namespace.changes(FULL_TUNNEL, (4, 6), Found()).add)
+    change(index, delete=namespace.removal(all_found(index)).delete)
     assert found(index) == set(map(DeviceAddress, FULL_TUNNEL.addresses))
 
 
@@ -260,7 +272,8 @@ def test_mtu_that_is_set_is_the_device_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "name"), [(RP_FILTER, "rp_filter"), (ROUTE_LOCALNET, "route_localnet")]
+    ("setting", "name"),
+    [(RP_FILTER, "rp_filter"), (ROUTE_LOCALNET, "route_localnet"), (ARP_IGNORE, "arp_ignore")],
 )
 @alone
 def test_setting_that_is_changed_is_the_device_s_alone(setting: int, name: str) -> None:
@@ -282,7 +295,7 @@ def test_strict_filter_of_docker_s_devices_is_loosened_and_no_other() -> None:
         for link in filter(None, map(links.find, filters)):
             links.set_ipv4(link.index, RP_FILTER, filters[link.ifname])
     with Links() as links:
-        links.loosen()
+        links.tune()
     values = {name: int((SETTINGS / name / "rp_filter").read_text()) for name in filters}
     assert values == {"eth0": 2, "eth1": 0, "lo": 1}
 
@@ -294,3 +307,83 @@ def test_own_address_of_a_point_to_point_link_is_found() -> None:
     (address,) = found(index)
     assert isinstance(address, DeviceAddress)
     assert address.interface.ip == ip_address("10.8.0.2")
+
+
+@alone
+def test_neighbours_of_docker_s_devices_are_not_told_of_other_devices_addresses() -> None:
+    add_device("eth0")
+    with Links() as links:
+        links.tune()
+    values = {name: int((SETTINGS / name / "arp_ignore").read_text()) for name in ("eth0", "lo")}
+    assert values == {"eth0": 1, "lo": 0}
+
+
+@alone
+def test_routes_of_another_tunnel_are_none_of_this_one_s() -> None:
+    index = add_tunnel()
+    change(index, add=namespace.changes(PARTIAL_TUNNEL, (4,), Found()).add)
+    other = add_tunnel(device="wgpffffffffffff", name="wg1")
+    with Links() as links:
+        mine = links.found(OTHER, other)
+    assert {type(item) for item in mine.items} == {PolicyRule}
+    assert 4 in mine.others
+
+
+@alone
+def test_two_tunnels_have_routes_to_one_prefix_and_the_first_place_wins() -> None:
+    first, second = add_tunnel("10.8.0.2/32"), add_tunnel("10.8.0.3/32", device="wgp1", name="wg1")
+    plan = replace(FULL_TUNNEL, addresses=())
+    other = replace(plan, owner=OTHER, place=1)
+    change(second, add=namespace.changes(other, (4,), Found()).add)
+    change(first, add=namespace.changes(plan, (4,), Found()).add)
+    assert way_to("198.51.100.1") == "10.8.0.2"
+    change(first, add=[], delete=all_routes(plan))
+    assert way_to("198.51.100.1") == "10.8.0.3"
+
+
+@alone
+def test_longest_prefix_wins_over_all_tunnels_whichever_comes_first() -> None:
+    for order in (("10.0.0.0/8", "10.9.0.0/16"), ("10.9.0.0/16", "10.0.0.0/8")):
+        for number, net in enumerate(order):
+            address = "10.8.0.2" if net.endswith("/16") else "10.8.0.3"
+            name, owner = f"wg{number}", OWNER + number
+            index = add_tunnel(f"{address}/32", device=f"wgp{number}", name=name)
+            plan = Plan("", owner, (), (ip_network(net),))
+            change(index, add=namespace.changes(plan, (4,), Found()).add)
+        assert way_to("10.9.0.1") == "10.8.0.2"
+        assert way_to("10.7.0.1") == "10.8.0.3"
+        ip("link del wg0", "link del wg1")
+
+
+def way_to(host: str) -> str:
+    """Return the own address by which a host is reached."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((host, 9))
+        return str(probe.getsockname()[0])
+
+
+def all_routes(plan: Plan) -> list[Item]:
+    return [item for item in namespace.items(plan, (4,)) if isinstance(item, Route)]
+
+
+def others() -> frozenset[OtherNetwork]:
+    with Links() as links:
+        return links.other_networks()
+
+
+@needs_ipv6
+@alone
+def test_other_networks_are_docker_s_devices_with_the_subnets_that_were_set_up() -> None:
+    add_tunnel("10.8.0.2/32")
+    add_device("eth0", "192.0.2.2/24", "2001:db8::2/64")
+    ip(
+        "route add 198.51.100.0/24 via 192.0.2.1 dev eth0",
+        "route add default via 192.0.2.1 dev eth0",
+        # As a router's advertisement would have it: an address that expires, and its route.
+        "address add 2001:db8:bad::2/64 dev eth0 valid_lft 600 preferred_lft 600",
+        "route add 2001:db8:bad::/48 dev eth0 proto ra",
+    )
+    (eth0,) = (each for each in others() if each.ifname == "eth0")
+    subnets = {str(net) for net in eth0.subnets if not net.is_link_local}
+    assert subnets == {"192.0.2.0/24", "2001:db8::/64", "198.51.100.0/24"}
+    assert "lo" not in [each.ifname for each in others()]

@@ -81,7 +81,7 @@ def test_full_tunnel_routes_all_ipv4_and_nothing_else(allowed_ips: str) -> None:
     routes = {str(route.destination) for route in attachment(config, mine, TUNNEL).routes}
     assert routes == {"169.254.1.1/32", "0.0.0.0/1", "128.0.0.0/1"}
     tunnel = TunnelSettings(bypass=(ip_network("192.168.0.0/16"), ip_network("fc00::/7")))
-    plan = container_plan("wgp000000000000", config, mine, tunnel, IPV4)
+    plan = container_plan("e1", "n1", "x", config, mine, tunnel, IPV4)
     assert plan.routed == (ip_network("0.0.0.0/0"),)
     assert plan.bypass == (ip_network("192.168.0.0/16"),)
 

@@ -85,6 +85,15 @@ def test_start_gives_a_container_that_is_starting_its_time(host: Host) -> None:
     assert not list(host.store.endpoints)
 
 
+def test_start_drops_an_endpoint_whose_creation_was_cut_short(host: Host) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    host.backend.devices.clear()
+    host.clock.advance(1.0)
+    host.start()
+    assert asyncio.run(host.upkeep.reconcile())
+    assert not list(host.store.endpoints)
+
+
 def test_start_with_networks_and_no_configuration_is_logged(
     host: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -97,17 +106,18 @@ def test_start_with_networks_and_no_configuration_is_logged(
 
 
 @pytest.mark.parametrize("method", ["create", "configure"])
-def test_failed_join_leaves_no_device(host: Host, method: str) -> None:
+def test_container_that_is_refused_leaves_neither_device_nor_claim(host: Host, method: str) -> None:
     host.backend.failing = {method}
     with pytest.raises(PluginError, match=rf"home\.conf: {method} fails"):
-        asyncio.run(host.attach("n1", "e1"))
+        asyncio.run(host.create_endpoint("n1", "e1"))
     assert host.backend.devices == {}
+    assert not list(host.store.endpoints)
 
 
-def test_failed_join_says_what_failed_first(host: Host) -> None:
+def test_container_that_is_refused_is_told_what_failed_first(host: Host) -> None:
     host.backend.failing = {"create", "delete"}
     with pytest.raises(PluginError, match="create fails"):
-        asyncio.run(host.attach("n1", "e1"))
+        asyncio.run(host.create_endpoint("n1", "e1"))
 
 
 def cancelled(call: Coroutine[Any, Any, object]) -> None:
@@ -122,11 +132,29 @@ def cancelled(call: Coroutine[Any, Any, object]) -> None:
 
 
 @pytest.mark.parametrize("method", ["create", "configure"])
-def test_cancelled_join_leaves_no_device(host: Host, method: str) -> None:
-    asyncio.run(host.create_endpoint("n1", "e1"))
+def test_attachment_that_is_cancelled_leaves_neither_device_nor_claim(
+    host: Host, method: str
+) -> None:
     host.backend.hanging = {method}
-    cancelled(host.join("n1", "e1"))
+    cancelled(host.create_endpoint("n1", "e1"))
     assert host.backend.devices == {}
+    assert not list(host.store.endpoints)
+
+
+@pytest.mark.parametrize("method", ["create", "configure", "delete", "locations", "path_mtu"])
+def test_join_hands_over_the_device_whatever_fails_by_then(host: Host, method: str) -> None:
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    (host.folder / "home.conf").unlink()
+    host.backend.failing = {method}
+    assert asyncio.run(host.join("n1", "e1")).interface_name.src_name == device_name("e1")
+
+
+def test_attachment_that_comes_twice_leaves_the_device_in_its_container(host: Host) -> None:
+    host.run("n1", "e1")
+    before = host.store.endpoints.get("e1")
+    asyncio.run(host.create_endpoint("n1", "e1"))
+    assert host.backend.devices == {}
+    assert host.store.endpoints.get("e1") == before
 
 
 def test_join_that_comes_twice_leaves_one_device(host: Host) -> None:
@@ -186,9 +214,9 @@ def test_network_that_is_deleted_while_its_file_is_read_gets_no_endpoint(
 ) -> None:
     read = ConfigFolder.read
 
-    async def read_late(self: ConfigFolder, name: str, *, again: bool) -> Files:
+    async def read_late(self: ConfigFolder, name: str) -> Files:
         await host.delete_network("n1")
-        return await read(self, name, again=again)
+        return await read(self, name)
 
     monkeypatch.setattr(ConfigFolder, "read", read_late)
     with pytest.raises(PluginError, match="doesn't know this network"):

@@ -12,20 +12,26 @@ import pytest
 from tests.hosts import (
     DEVICE,
     HERE,
+    KEY,
     OTHER_KEY,
+    OWNER,
     THERE,
     LiveHost,
     logged_once,
     settle,
 )
+from tests.memory_containers import NO_DEVICE
 from wgplugin.conf.settings import Settings
 from wgplugin.model.device import SocketAddress
-from wgplugin.model.namespace import DeviceAddress
+from wgplugin.model.identity import device_name
+from wgplugin.model.namespace import DeviceAddress, OtherNetwork
 from wgplugin.model.prefixes import blackhole_address
 from wgplugin.networks.health import Health
 from wgplugin.networks.tunnel import Tunnel
 
 pytestmark = pytest.mark.anyio
+
+BRIDGE = OtherNetwork("eth0", frozenset({ip_network("192.0.2.0/24")}))
 
 
 @pytest.fixture
@@ -46,8 +52,8 @@ async def test_edit_is_applied_once_it_has_settled(
         await settle(tunnel)
         await settle(tunnel)
     assert host.routes() == {"0.0.0.0/0", "::/0"}
-    assert DeviceAddress(ip_interface("10.8.0.9/32")) in host.inside.items(DEVICE)
-    assert DeviceAddress(blackhole_address("e1")) in host.inside.items(DEVICE)
+    assert DeviceAddress(ip_interface("10.8.0.9/32")) in host.items
+    assert DeviceAddress(blackhole_address("e1")) in host.items
     assert host.inside.mtus[DEVICE] == 1300
     assert host.peer.allowed_ips == (ip_network("0.0.0.0/0"),)
 
@@ -84,6 +90,29 @@ async def test_edit_with_errors_changes_nothing_and_is_reported_once(
     host.put(text)
     await settle(tunnel)
     assert not tunnel.status().error
+
+
+@pytest.mark.parametrize("before", ["10.0.0.0/8", "0.0.0.0/0"])
+async def test_edit_counts_though_docker_chooses_the_default(host: LiveHost, before: str) -> None:
+    host.edit(before)
+    tunnel = await host.start_container(default="gateway")
+    host.edit("10.0.0.0/8", "MTU = 1300")
+    await settle(tunnel)
+    assert not tunnel.status().error
+    assert host.inside.mtus[DEVICE] == 1300
+
+
+@pytest.mark.parametrize(("before", "after"), [("gateway", "tunnel"), ("tunnel", "gateway")])
+async def test_choice_of_the_default_counts_at_the_next_start(
+    host: LiveHost, before: str, after: str
+) -> None:
+    host.edit("0.0.0.0/0")
+    settings = host.folder / "wgplugin.yaml"
+    settings.write_text(f"defaults: {{default: {before}}}")
+    tunnel = await host.start_container()
+    settings.write_text(f"defaults: {{default: {after}}}")
+    await settle(tunnel)
+    assert tunnel.status().error.endswith("at the container's next start [WG114]")
 
 
 async def test_peers_come_and_go_while_others_keep_their_place(host: LiveHost) -> None:
@@ -166,8 +195,10 @@ async def test_silent_peer_is_looked_for_and_one_that_answers_is_not(host: LiveH
     await search_until(host, tunnel, THERE)
 
 
-async def test_leave_takes_all_out_and_a_later_edit_puts_nothing_back(host: LiveHost) -> None:
-    tunnel = await host.start_container()
+async def test_leave_takes_all_out_if_it_shall_and_a_later_edit_puts_nothing_back(
+    host: LiveHost,
+) -> None:
+    tunnel = await host.start_container(disconnect="open")
     host.edit("0.0.0.0/0")
     await asyncio.gather(settle(tunnel), host.leave())
     await settle(tunnel)
@@ -176,10 +207,73 @@ async def test_leave_takes_all_out_and_a_later_edit_puts_nothing_back(host: Live
     assert not host.live.tunnels
 
 
+async def test_container_that_is_disconnected_stays_closed(host: LiveHost) -> None:
+    host.edit("0.0.0.0/0", "DNS = 10.64.0.1")
+    await host.start_container()
+    await host.leave()
+    assert host.routes("unreachable") == {"0.0.0.0/0", "::/0"}
+    assert host.inside.firewalls[OWNER].closed
+    assert not host.live.tunnels
+
+
+async def test_container_with_another_tunnel_for_the_prefixes_goes_on_with_that(
+    host: LiveHost,
+) -> None:
+    await host.start_container()
+    (host.folder / "full.conf").write_text(host.text.replace("10.0.0.0/8", "0.0.0.0/0"))
+    await host.create_network("n2", "full")
+    await host.create_endpoint("n2", "e2")
+    await host.join("n2", "e2", KEY)
+    await host.leave()
+    assert host.routes("unreachable") == set()
+    assert OWNER not in host.inside.firewalls
+
+
+async def test_container_that_is_connected_again_is_what_its_file_says(host: LiveHost) -> None:
+    host.edit("0.0.0.0/0")
+    await host.start_container()
+    await host.leave()
+    await host.delete_endpoint("e1")
+    host.edit("10.0.0.0/8")
+    await host.create_endpoint("n1", "e2")
+    await host.join("n1", "e2", KEY)
+    host.inside.devices[device_name("e2")] = NO_DEVICE
+    while host.routes() != {"10.0.0.0/8"}:
+        await asyncio.sleep(0)
+    assert host.routes("unreachable") == {"10.0.0.0/8"}
+    assert not host.inside.firewalls[OWNER].closed
+
+
+async def test_network_that_comes_while_a_container_starts_is_known_at_once(
+    host: LiveHost,
+) -> None:
+    tunnel = await host.start_container()
+    while not host.inside.notices:
+        await asyncio.sleep(0)
+    before = len(host.firewalls)
+    host.inside.connect(BRIDGE)
+    while len(host.firewalls) == before:
+        await asyncio.sleep(0)
+    await host.leave()
+    while not host.inside.notices[0].closed:
+        await asyncio.sleep(0)
+    assert not tunnel.status().error
+
+
+async def test_network_that_comes_later_is_known_at_the_next_look(host: LiveHost) -> None:
+    tunnel = await host.start_container()
+    await tunnel.observe()
+    before = len(host.firewalls)
+    host.inside.others = frozenset({BRIDGE})
+    await tunnel.observe()
+    await tunnel.observe()
+    assert len(host.firewalls) == before + 1
+
+
 async def test_firewall_that_fails_is_reported_and_the_rest_is_set_up(host: LiveHost) -> None:
     host.containers.failing.add("apply_firewall")
     tunnel = await host.start_container()
-    assert "neither DNS nor answers" in tunnel.status().error
+    assert "neither DNS, replies" in tunnel.status().error
     assert tunnel.status().error.endswith(" [WG409]")
     assert host.routes() == {"10.0.0.0/8"}
     host.containers.failing.clear()

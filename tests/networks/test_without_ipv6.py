@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import ADDRESS, DEVICE, IPV4, KEY, PEER, Host, LiveHost, settle
+from tests.hosts import ADDRESS, IPV4, KEY, PEER, Host, LiveHost, settle
 from tests.memory_containers import Namespace, version
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
@@ -115,7 +115,7 @@ async def test_live_edition_sets_up_ipv4_alone(live: LiveHost) -> None:
     tunnel = await live.start_container(bypass="192.168.0.0/16,fc00::/7")
     assert live.routes() == {"0.0.0.0/0"}
     assert live.routes("throw") == {"192.168.0.0/16"}
-    assert {version(item) for item in live.inside.items(DEVICE)} == {4}
+    assert {version(item) for item in live.items} == {4}
     (plan,) = live.inside.firewalls.values()
     assert [str(address) for address in plan.addresses] == ["10.8.0.2/32"]
     assert not tunnel.status().error
@@ -131,7 +131,7 @@ async def test_live_edition_leaves_out_the_ipv6_of_an_edit_with_a_warning(
     live.edit("0.0.0.0/0, fd00::/8", "Address = fd08::2/128")
     await settle(tunnel)
     assert live.routes() == {"0.0.0.0/0"}
-    assert {version(item) for item in live.inside.items(DEVICE)} == {4}
+    assert {version(item) for item in live.items} == {4}
     assert "left out: Address fd08::2/128; AllowedIPs fd00::/8 [WG412]" in caplog.text
 
 
@@ -140,10 +140,10 @@ async def test_live_edition_refuses_an_edit_that_needs_ipv6_and_stays_as_it_was(
     live: LiveHost,
 ) -> None:
     tunnel = await live.start_container()
-    before = live.inside.items(DEVICE)
+    before = live.items
     live.edit(endpoint="[2001:db8::5]:51820")
     await settle(tunnel)
-    assert live.inside.items(DEVICE) == before
+    assert live.items == before
     assert "refused: net.conf: the endpoint 2001:db8::5 has no IPv4" in tunnel.status().error
 
 

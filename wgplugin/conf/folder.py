@@ -1,8 +1,7 @@
 """The configuration folder: the user's WireGuard .conf files and wgplugin.yaml.
 
-A file is read from the disk each time, so every edit counts. Parsing is skipped if the same content
-was parsed a moment ago. No configuration, and so no key, stays in memory longer than
-``parsed_kept`` seconds (`Timings`).
+A file is read from the disk each time, so every edit counts. No configuration, and so no key, is
+kept here.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from wgplugin.conf.settings import FILE_NAME, MAX_FILE_SIZE, Settings
 from wgplugin.errors import ConfigError, Fault, FileError
 from wgplugin.files import read_file
 from wgplugin.model.configuration import InterfaceConfig
-from wgplugin.timings import Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +34,24 @@ class Files:
 class ConfigFolder:
     """Reads configurations by name; never writes, as the files belong to the user."""
 
-    def __init__(
-        self, path: Path, base: Settings | None = None, timings: Timings | None = None
-    ) -> None:
+    def __init__(self, path: Path, base: Settings | None = None) -> None:
         """Serve the folder ``path``, which may be empty and may change at any time.
 
         ``base``: the settings that wgplugin.yaml overrides; None for the built-in ones.
         """
         self._path = path
         self._base = base or Settings()
-        self._kept_for = (timings or Timings()).parsed_kept
-        self._kept: dict[str, tuple[bytes, InterfaceConfig]] = {}
         self._kept_settings = (b"", self._base)
         # One thread is enough: Python's lock (GIL) lets only one file be parsed at a time.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="folder")
 
-    async def read(self, name: str, *, again: bool = False) -> Files:
+    async def read(self, name: str) -> Files:
         """Read and parse NAME.conf and wgplugin.yaml, off the event loop.
-
-        ``again``: the caller will soon read the same once more, so the parsed NAME.conf is kept.
 
         Raises:
             ConfigError: NAME.conf is missing, or a file can't be read or has errors.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._worker, self._files, name, again)
-        finally:
-            if again:
-                loop.call_later(self._kept_for, self._kept.pop, name, None)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._files, name)
 
     def settings(self) -> Settings:
         """Read and parse wgplugin.yaml; a missing file counts as an empty one.
@@ -85,19 +72,11 @@ class ConfigFolder:
         except OSError:
             return []
 
-    def _files(self, name: str, again: bool) -> Files:
+    def _files(self, name: str) -> Files:
         data = self._configuration(name)
-        parsed = self._parsed(name, data)
-        if again:
-            self._kept[name] = data, parsed
+        parsed = parser.parse(data, f"{name}.conf")
         settings = self._settings()
         return Files(parsed, self._parsed_settings(settings), _version(data, settings))
-
-    def _parsed(self, name: str, data: bytes) -> InterfaceConfig:
-        kept, parsed = self._kept.pop(name, (None, None))
-        if parsed and kept == data:
-            return parsed
-        return parser.parse(data, f"{name}.conf")
 
     def _parsed_settings(self, data: bytes) -> Settings:
         kept, parsed = self._kept_settings

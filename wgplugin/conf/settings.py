@@ -40,6 +40,10 @@ Reader = Callable[[str], Any]
 
 CONFIGURATION_NAME = re.compile(r"[A-Za-z0-9_=+.-]{1,64}")
 
+MAX_PRIORITY = 999
+
+_INTERFACE = re.compile(r"[A-Za-z][A-Za-z_-]{0,9}")
+_NUMBER = re.compile(r"-?[0-9]{1,3}")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
@@ -148,6 +152,20 @@ def _seconds(most: float) -> Reader:
     return read
 
 
+def _interface(text: str) -> str:
+    if not _INTERFACE.fullmatch(text):
+        message = f"{shown(text)} isn't up to 10 letters, '_' and '-', without a number"
+        raise BadValueError(Code.BAD_SETTING, message)
+    return text
+
+
+def _priority(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        message = f"{shown(text)} isn't a whole number from -{MAX_PRIORITY} to {MAX_PRIORITY}"
+        raise BadValueError(Code.BAD_SETTING, message)
+    return int(text)
+
+
 def _prefixes(text: str) -> tuple[Prefix, ...]:
     items = [(offset, item) for offset, item in commas(text) if text.strip()]
     return tuple(dict.fromkeys(_prefix(item, offset) for offset, item in items))
@@ -180,5 +198,8 @@ TUNNEL: Mapping[str, Reader] = {
     "sink": _switch,
     "bypass": _prefixes,
     "default": _choice("tunnel", "gateway"),
+    "interface": _interface,
+    "priority": _priority,
+    "disconnect": _choice("closed", "open"),
 }
 """The reader of each setting's text, as in `PLUGIN`; it raises `BadValueError`."""

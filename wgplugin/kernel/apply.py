@@ -7,29 +7,43 @@ pyroute2's NetlinkError or OSError if the kernel refuses.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
 from collections.abc import Collection, Iterator
+from ipaddress import IPv4Address
 
 from pyroute2.netlink import NETLINK_NETFILTER
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import firewall, nftables
+from wgplugin.kernel.nftables import Table
 from wgplugin.kernel.rtnl import ROUTE_LOCALNET, Link, Links
 from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model import namespace
 from wgplugin.model.backends import Observed
 from wgplugin.model.device import DeviceConfig, Key, diff, short
-from wgplugin.model.namespace import Changes, Plan, Route
-from wgplugin.model.prefixes import Prefix
+from wgplugin.model.namespace import Changes, OtherNetwork, Plan, Route
+from wgplugin.model.prefixes import EVERYTHING, Prefix
 
 ROUNDS = 3
 """The number of attempts to set something that a program in the container undoes."""
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer of nftables."""
+
+TRIAL = Plan("", 0, (), tuple(EVERYTHING.values()), dns=IPv4Address("192.0.2.1"))
+"""A plan whose nftables need all that any plan's do."""
+
+_SO_SNDBUFFORCE = 32
+_SMALL = 200_000
+"""A batch of so many bytes fits a socket as it is (net.core.wmem_default)."""
+
+
+_LACKING = (errno.EOPNOTSUPP, errno.ENOENT, errno.EAFNOSUPPORT)
+"""The kernel's answers to a part of nftables that it doesn't have."""
 
 
 class GoneError(Exception):
@@ -39,7 +53,7 @@ class GoneError(Exception):
 def block_exits(wanted: Plan) -> bool:
     """Block every way out but the tunnel (kill switch), before its device arrives; return True."""
     with Links() as links:
-        found = set(links.items(wanted.table))
+        found = links.found(wanted.owner).items
         links.change(Changes(tuple(namespace.blocked_exits(wanted) - found), ()))
     return True
 
@@ -50,16 +64,16 @@ def is_moved(device: str, expected: Collection[Prefix]) -> bool:
         link = links.find(device)
         if link is None or not link.up or link.ifname == device:
             return False
-        found = links.items(namespace.table(device), link.index, main=True)
-        return {Route(net, namespace.MAIN_TABLE) for net in expected} <= set(found)
+        found = links.found(0, link.index, main=True).items
+        return {Route(net, namespace.MAIN_TABLE) for net in expected} <= found
 
 
 def observe(device: str) -> Observed:
-    """Return a tunnel's present state, and loosen rp_filter again; see Links.loosen()."""
+    """Return a tunnel's present state, and tune Docker's links again; see Links.tune()."""
     with Links() as links, WireGuardSocket() as wireguard:
         link = _expect(links, device)
-        links.loosen()
-        return Observed(link.ifname, wireguard.get(link.ifname))
+        links.tune()
+        return Observed(link.ifname, wireguard.get(link.ifname), links.other_networks())
 
 
 def configure(device: str, change: DeviceConfig) -> bool:
@@ -79,21 +93,20 @@ def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> 
         BackendError: something doesn't stay as it is set.
     """
     done: list[str] = []
-    with Links() as links, WireGuardSocket() as wireguard:
+    with Links() as links:
         link = _expect(links, wanted.device)
         if config is not None:
-            change = diff(wireguard.get(link.ifname), config, moved)
-            if change != DeviceConfig():
-                wireguard.set(link.ifname, change)
-                done += _describe(change)
+            done += _configure(link, config, moved)
         if wanted.mtu and wanted.mtu != link.mtu:
             links.set_mtu(link, wanted.mtu)
             done.append(f"MTU {wanted.mtu}")
+        # Only with route_localnet can a query from 127.0.0.1 be redirected out of the container.
+        links.set_ipv4(link.index, ROUTE_LOCALNET, int(wanted.dns is not None))
         # Docker disables IPv6 on a device that arrives without an IPv6 address.
         late = (each for each in wanted.addresses if each.version not in link.families)
         done += [f"{each} only from the container's next start on" for each in late]
         for _ in range(ROUNDS):
-            found = links.items(wanted.table, link.index, main=wanted.own_table)
+            found = links.found(wanted.owner, link.index, main=wanted.own_table)
             todo = namespace.changes(wanted, link.families, found)
             if not todo:
                 return done
@@ -104,31 +117,62 @@ def apply(wanted: Plan, config: DeviceConfig | None, moved: Collection[Key]) -> 
     raise BackendError(Code.NOT_SET_UP, message)
 
 
-def apply_firewall(wanted: Plan) -> None:
-    """Create or replace a tunnel's nftables table.
+def apply_firewall(wanted: Plan) -> frozenset[OtherNetwork]:
+    """Create or replace a tunnel's nftables; return the other networks that they know.
 
     Raises:
         BackendError: the kernel lacks a part of nftables.
     """
     with Links() as links:
-        link = _expect(links, wanted.device)
-        links.loosen()
-        # Only with route_localnet can a query from 127.0.0.1 be redirected out of the container.
-        links.set_ipv4(link.index, ROUTE_LOCALNET, int(wanted.dns is not None))
+        links.tune()
+        others = links.other_networks()
     try:
-        _send(nftables.replace_table(wanted.device, firewall.chains(wanted)))
+        _install(firewall.table(wanted, others))
     except OSError as error:
         message = f"the kernel's nftables can't do it: {error.strerror}"
         raise BackendError(Code.NO_NFTABLES, message) from None
+    _apply_frames(wanted, others)
+    return others
 
 
-def clear(device: str) -> None:
-    """Remove everything of a tunnel from the namespace, except its device."""
-    with contextlib.suppress(OSError):
-        _send(nftables.delete_table(device))
-    own = namespace.table(device)
+def check_firewall() -> bool:
+    """Try the nftables of a plan; return whether the kernel can stop frames.
+
+    Raises:
+        BackendError: the kernel lacks a part of nftables.
+    """
+    apply_firewall(TRIAL)
+    return _apply_frames(TRIAL, frozenset({OtherNetwork("lo", frozenset())}))
+
+
+def clear(device: str, owner: int) -> None:
+    """Remove everything of a tunnel from the namespace, except its device and its addresses."""
+    name = firewall.table_name(owner)
+    for family in (nftables.INET, nftables.NETDEV):
+        with contextlib.suppress(OSError):
+            _send(nftables.delete_table(name, family))
     with Links() as links:
-        links.change(namespace.removal(own, links.items(own)))
+        link = links.find(device)
+        index = link.index if link else 0
+        links.change(namespace.removal(links.found(owner, index)), index)
+
+
+def _apply_frames(wanted: Plan, others: frozenset[OtherNetwork]) -> bool:
+    """Stop frames, by as much as the kernel has; return whether it can."""
+    for routed in (True, False):
+        try:
+            table = firewall.frame_table(wanted, others, routed=routed)
+            if table:
+                _install(table)
+            else:
+                _send(nftables.delete_table(firewall.table_name(wanted.owner), nftables.NETDEV))
+        except OSError as error:
+            if error.errno not in _LACKING:
+                message = f"the kernel's nftables can't stop frames: {error.strerror}"
+                raise BackendError(Code.NO_NFTABLES, message) from None
+        else:
+            return True
+    return False
 
 
 def _expect(links: Links, device: str) -> Link:
@@ -136,6 +180,14 @@ def _expect(links: Links, device: str) -> Link:
     if link is None:
         raise GoneError
     return link
+
+
+def _configure(link: Link, config: DeviceConfig, moved: Collection[Key]) -> Iterator[str]:
+    with WireGuardSocket() as wireguard:
+        change = diff(wireguard.get(link.ifname), config, moved)
+        if change != DeviceConfig():
+            wireguard.set(link.ifname, change)
+    yield from _describe(change)
 
 
 def _describe(change: DeviceConfig) -> Iterator[str]:
@@ -149,14 +201,22 @@ def _describe(change: DeviceConfig) -> Iterator[str]:
         yield f"peer {short(peer.public_key)} {'removed' if peer.remove else 'set'}"
 
 
+def _install(table: Table) -> None:
+    try:
+        _send(nftables.create_table(table))
+    except FileExistsError:
+        _send(nftables.replace_table(table))
+
+
 def _send(messages: list[bytes]) -> None:
     """Send a batch of nftables messages; raise OSError if the kernel refuses one."""
+    batch = b"".join(messages)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as connection:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        if len(batch) > _SMALL:
+            connection.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, 2 * len(batch))
         connection.settimeout(TIMEOUT)
-        connection.send(b"".join(messages))
-        # The kernel acknowledges all messages of a batch except the first and the last.
-        for _ in messages[1:-1]:
-            code = -struct.unpack_from("=i", connection.recv(65536), 16)[0]
-            if code:
-                raise OSError(code, os.strerror(code))
+        connection.send(batch)
+        # The first answer is that to the first message that fails, or else to the last one.
+        code = -struct.unpack_from("=i", connection.recv(65536), 16)[0]
+    if code:
+        raise OSError(code, os.strerror(code))

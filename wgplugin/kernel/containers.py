@@ -20,10 +20,11 @@ from pyroute2.netlink.exceptions import NetlinkError
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
-from wgplugin.kernel.setns import enter
-from wgplugin.model.backends import Observed
+from wgplugin.kernel.notices import NoticeSocket
+from wgplugin.kernel.setns import enter, leave
+from wgplugin.model.backends import Notices, Observed
 from wgplugin.model.device import DeviceConfig, Key
-from wgplugin.model.namespace import Plan
+from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import Prefix
 from wgplugin.threads import to_the_end
 
@@ -70,9 +71,17 @@ class KernelContainers:
         """See `ContainerKernel`."""
         return await self._inside(key, apply.apply, plan, config, moved)
 
-    async def apply_firewall(self, key: str, plan: Plan) -> None:
+    async def apply_firewall(self, key: str, plan: Plan) -> frozenset[OtherNetwork] | None:
         """See `ContainerKernel`."""
-        await self._inside(key, apply.apply_firewall, plan)
+        return await self._inside(key, apply.apply_firewall, plan)
+
+    async def check_firewall(self) -> bool:
+        """See `ContainerKernel`."""
+        return await self._in_thread(_check_firewall)
+
+    async def notices(self, key: str) -> Notices | None:
+        """See `ContainerKernel`."""
+        return await self._inside(key, NoticeSocket)
 
     async def observe(self, key: str, device: str) -> Observed | None:
         """See `ContainerKernel`."""
@@ -82,22 +91,34 @@ class KernelContainers:
         """See `ContainerKernel`."""
         return await self._inside(key, apply.configure, device, change) or False
 
-    async def clear(self, key: str, device: str) -> None:
+    async def clear(self, key: str, device: str, owner: int) -> None:
         """See `ContainerKernel`."""
-        await self._inside(key, apply.clear, device)
+        await self._inside(key, apply.clear, device, owner)
 
     async def _inside(self, key: str, work: Callable[..., T], *args: Any) -> T | None:
         """Run ``work`` in a namespace; return its result, None if that or the device is gone."""
         match = KEY.fullmatch(key)
         if match is None:
             return None
-        path = self._folder / match[1]
+        return await self._in_thread(_enter_and, self._folder / match[1], work, args)
+
+    async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
         async with self._jobs:
             worker = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
             try:
-                return await to_the_end(_enter_and, path, work, args, executor=worker)
+                return await to_the_end(work, *args, executor=worker)
             finally:
                 worker.shutdown(wait=False)
+
+
+def _check_firewall() -> bool:
+    """Try a tunnel's nftables in a namespace that ends with this thread."""
+    try:
+        leave()
+    except OSError as error:
+        message = f"no network namespace can be made: {error.strerror}"
+        raise BackendError(Code.NOT_ENTERED, message) from None
+    return apply.check_firewall()
 
 
 def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T | None:

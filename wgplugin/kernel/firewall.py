@@ -1,8 +1,8 @@
-"""A tunnel's nftables in its container: replies to clients of other networks, and DNS. Pure.
+"""A tunnel's nftables in its container: clients of other networks, exits, and names. Pure.
 
-Docker's resolver listens on 127.0.0.11. It may forward a query to the host's DNS servers, from the
-host's namespace (moby, libnetwork/resolver.go): a DNS leak. So it gets only queries for names of a
-single label, as containers and services have.
+A reply to a client of another network is known by its connection, which got a mark when its first
+packet came in by that network's device. So any number of tunnels agree on it, and it stays true
+when the tunnel's address changes.
 """
 
 from __future__ import annotations
@@ -10,117 +10,78 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address
 
-from wgplugin.kernel import nftables
-from wgplugin.kernel.nftables import Chain, Rule
-from wgplugin.model.namespace import MARK, Plan
-from wgplugin.model.prefixes import IPAddress
+from wgplugin.kernel import names, nftables
+from wgplugin.kernel.exits import LINK_LAYER, exits, frames, is_reply, to_address
+from wgplugin.kernel.nftables import Chain, Rule, Table
+from wgplugin.model.namespace import MARK, OtherNetwork, Plan
 
-RAW, MANGLE, FILTER, BEFORE_DOCKER, BEFORE_MASQUERADE = -300, -150, 0, -110, 90
+RAW, MANGLE = -300, -150
 
-DOCKERS_RESOLVER = IPv4Address("127.0.0.11").packed
-DNS = struct.pack(">H", 53)
 _NO_LINK_LAYER = struct.pack("=H", 65534)
 _LOCAL = 2
-_IPV4, _IPV6 = bytes([socket.AF_INET]), bytes([socket.AF_INET6])
-_UDP, _TCP = bytes([socket.IPPROTO_UDP]), bytes([socket.IPPROTO_TCP])
-_QUESTION = 8 + 12
-_LABEL_LENGTHS = range(1, 64)
+_IPV6, _ICMPV6 = bytes([socket.AF_INET6]), bytes([socket.IPPROTO_ICMPV6])
+_ROUTER_ADVERTISEMENT, _REDIRECT = b"\x86", b"\x89"
+_DROP = nftables.verdict(nftables.DROP)
 
 
-def chains(plan: Plan) -> tuple[Chain, ...]:
-    """Return the chains of a plan's table."""
-    return (*_replies(address.ip for address in plan.addresses), *_names(plan.dns))
+def table_name(owner: int) -> str:
+    """Return the name of a tunnel's tables, given its network's number."""
+    return f"wireguard-{owner:07x}"
 
 
-def _replies(own: Iterable[IPAddress]) -> Iterator[Chain]:
-    """Mark replies to clients of other networks, so that they leave past the tunnel.
+def table(plan: Plan, others: Iterable[OtherNetwork]) -> Table:
+    """Return a plan's table for packets."""
+    chains = [
+        *_clients(),
+        Chain("intruders", (*_intruders(plan),), hook=nftables.PREROUTING, priority=RAW),
+    ]
+    sets, exit_chain = exits(plan, others)
+    if plan.inside:
+        chains.append(exit_chain)
+    return Table(table_name(plan.owner), (*chains, *names.chains(plan)), sets)
 
-    These are the replies from other addresses than the tunnel's. A peer gets no such reply: a
-    packet from the tunnel to another local address is dropped.
+
+def frame_table(plan: Plan, others: Iterable[OtherNetwork], *, routed: bool = True) -> Table | None:
+    """Return a plan's table for frames; see exits.frames()."""
+    return frames(table_name(plan.owner), plan, others, routed=routed)
+
+
+def _clients() -> Iterator[Chain]:
+    """Mark connections that clients of other networks begin, and the replies to them."""
+    begun = (
+        *nftables.meta(nftables.META_IIFTYPE, LINK_LAYER),
+        *nftables.ct(nftables.CT_DIRECTION, b"\0"),
+        *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
+        *nftables.set_ct_mark(MARK),
+    )
+    yield Chain("clients", (begun,), "filter", nftables.PREROUTING, MANGLE)
+    reply = (*is_reply(), *nftables.set_mark(MARK))
+    yield Chain("replies", (reply,), "route", nftables.OUTPUT, MANGLE)
+
+
+def _intruders(plan: Plan) -> Iterator[Rule]:
+    """Drop packets that mustn't come in: before conntrack sees them.
+
+    From the tunnel, these are packets to addresses of other networks. From other networks, packets
+    to the tunnel's addresses, and router advertisements and redirects, which would change routes.
     """
-    keep = [(*_source(address), *nftables.verdict(nftables.ACCEPT)) for address in own]
-    reply = (*nftables.ct(nftables.CT_DIRECTION, b"\1"), *nftables.set_mark(MARK))
-    yield Chain("replies", (*keep, reply), "route", nftables.OUTPUT, MANGLE)
-    stranger = (
-        *nftables.meta(nftables.META_IIFTYPE, _NO_LINK_LAYER),
+    from_tunnel = nftables.meta(nftables.META_IIFTYPE, _NO_LINK_LAYER)
+    from_others = nftables.meta(nftables.META_IIFTYPE, LINK_LAYER)
+    yield (
+        *from_tunnel,
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
         *nftables.address_type(nftables.FIB_DADDR | nftables.FIB_IIF, _LOCAL, equal=False),
-        *nftables.verdict(nftables.DROP),
+        *_DROP,
     )
-    yield Chain("strangers", (stranger,), "filter", nftables.PREROUTING, RAW)
-
-
-def _names(server: IPv4Address | None) -> Iterator[Chain]:
-    """Redirect DNS queries to ``server``, except those that Docker's resolver can answer itself.
-
-    A socket may ask for a container and then for another name. Conntrack has bound it to Docker's
-    resolver by then, so the other query is dropped. Queries to a resolver of the container's own
-    (127.0.0.1) stay there.
-    """
-    if server is None:
-        return
-    to_docker = nftables.payload(nftables.NETWORK, 16, DOCKERS_RESOLVER)
-    udp = (
-        *nftables.meta(nftables.META_NFPROTO, _IPV4),
-        *nftables.meta(nftables.META_L4PROTO, _UDP),
-    )
-    queries = nftables.payload(nftables.TRANSPORT, 2, DNS)
-    yield Chain("containers", tuple(map(_single_label, _LABEL_LENGTHS)))
-    ask = (
-        (*udp, *queries, *to_docker, *nftables.jump("containers")),
-        *(
-            (
-                *nftables.meta(nftables.META_NFPROTO, _IPV4),
-                *nftables.meta(nftables.META_L4PROTO, protocol),
-                *queries,
-                *_loopback(16),
-                *nftables.payload(nftables.NETWORK, 16, DOCKERS_RESOLVER, equal=False),
-                *nftables.verdict(nftables.ACCEPT),
+    for address in plan.addresses:
+        yield (*from_others, *to_address(address), *_DROP)
+    if any(net.version == 6 for net in plan.inside):
+        for kind in (_ROUTER_ADVERTISEMENT, _REDIRECT):
+            yield (
+                *from_others,
+                *nftables.meta(nftables.META_NFPROTO, _IPV6),
+                *nftables.meta(nftables.META_L4PROTO, _ICMPV6),
+                *nftables.payload(nftables.TRANSPORT, 0, kind),
+                *_DROP,
             )
-            for protocol in (_UDP, _TCP)
-        ),
-        *(
-            (
-                *nftables.meta(nftables.META_NFPROTO, _IPV4),
-                *nftables.meta(nftables.META_L4PROTO, protocol),
-                *queries,
-                *nftables.dnat_ipv4(server.packed),
-            )
-            for protocol in (_UDP, _TCP)
-        ),
-    )
-    yield Chain("names", ask, "nat", nftables.OUTPUT, BEFORE_DOCKER)
-    bound = (*udp, *to_docker, *nftables.ct(nftables.CT_PROTO_DST, DNS, original=True))
-    first = (*bound, *nftables.ct(nftables.CT_DIRECTION, b"\0"))
-    stray = ((*first, *nftables.jump("containers")), (*first, *nftables.verdict(nftables.DROP)))
-    yield Chain("strays", stray, "filter", nftables.OUTPUT, FILTER)
-    source = (
-        *nftables.meta(nftables.META_NFPROTO, _IPV4),
-        *nftables.meta(nftables.META_OIFTYPE, _NO_LINK_LAYER),
-        *_loopback(12),
-        *nftables.masquerade(),
-    )
-    yield Chain("sources", (source,), "nat", nftables.POSTROUTING, BEFORE_MASQUERADE)
-
-
-def _single_label(length: int) -> Rule:
-    """Accept a query for a name that is a single label of this length."""
-    return (
-        *nftables.payload(nftables.TRANSPORT, _QUESTION, bytes([length])),
-        *nftables.payload(nftables.TRANSPORT, _QUESTION + 1 + length, b"\0"),
-        *nftables.verdict(nftables.ACCEPT),
-    )
-
-
-def _loopback(offset: int) -> Rule:
-    return nftables.masked(nftables.NETWORK, offset, b"\xff\0\0\0", b"\x7f\0\0\0")
-
-
-def _source(address: IPAddress) -> Rule:
-    family, offset = (_IPV4, 12) if address.version == 4 else (_IPV6, 8)
-    return (
-        *nftables.meta(nftables.META_NFPROTO, family),
-        *nftables.payload(nftables.NETWORK, offset, address.packed),
-    )

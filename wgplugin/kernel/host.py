@@ -153,12 +153,13 @@ class KernelHost:
 
     def _places(self) -> dict[str, Location]:
         with _errors("the WireGuard devices can't be listed"):
-            places = {
+            # In this order, a device that Docker moves into a container meanwhile is never missed.
+            places = {ifname: Location.HOST for ifname, _ in self._wireguard_devices()}
+            return places | {
                 alias: Location.CONTAINER
                 for namespace in self._namespaces()
                 for _, alias in self._wireguard_devices(namespace)
             }
-            return places | {ifname: Location.HOST for ifname, _ in self._wireguard_devices()}
 
     def _namespaces(self) -> list[int]:
         """Return the ids that the host's namespace has for other namespaces.

@@ -6,7 +6,7 @@ import errno
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface, ip_network
 from typing import Any
 
@@ -16,18 +16,30 @@ from pyroute2.netlink.exceptions import NetlinkError
 from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.kernel.netlink import request, rtnetlink
 from wgplugin.model import namespace
-from wgplugin.model.namespace import Changes, DeviceAddress, Item, PolicyRule, Route
-from wgplugin.model.prefixes import EVERYTHING
+from wgplugin.model.namespace import (
+    MAIN_TABLE,
+    TABLE,
+    Changes,
+    DeviceAddress,
+    Found,
+    Item,
+    OtherNetwork,
+    PolicyRule,
+    Route,
+)
+from wgplugin.model.prefixes import EVERYTHING, Prefix
 
-ROUTE_LOCALNET, RP_FILTER = 26, 8
+ROUTE_LOCALNET, RP_FILTER, ARP_IGNORE = 26, 8, 19
 """IPv4 settings of a link (IPV4_DEVCONF_… in linux/ip.h)."""
 
 _RTM_SETLINK = 19
 _IFF_UP = 1
 _ARPHRD_ETHER = 1
 _STRICT, _LOOSE = 1, 2
+_OWN_TARGETS = 1
 _SCOPE_LINK, _SCOPE_NOWHERE = 253, 255
-_PROTO_KERNEL = 2
+_PERMANENT = 0x80
+_PROTO_KERNEL, _SET = 2, (3, 4)
 _KINDS = {1: "device", 7: "unreachable", 9: "throw"}
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _DONE_BY_OTHERS = (errno.EEXIST, errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL)
@@ -87,32 +99,62 @@ class Links:
         message["attrs"] = [("IFLA_AF_SPEC", attribute)]
         request(self._socket, message, _RTM_SETLINK)
 
-    def loosen(self) -> None:
-        """Set a strict rp_filter of Docker's links to loose.
+    def tune(self) -> None:
+        """Tune Docker's links to a tunnel: loosen a strict rp_filter, and set arp_ignore to 1.
 
-        Strict drops packets of clients in other networks if the route to them is the tunnel.
+        Strict drops packets of clients in other networks if the route to them is the tunnel. With
+        arp_ignore, neighbours there get no answer for a tunnel's address.
         """
-        for link in self._all:
+        for link in self._others():
             ipv4 = _settings(link, "AF_INET")
-            if link["ifi_type"] == _ARPHRD_ETHER and ipv4 and ipv4["rp_filter"] == _STRICT:
+            if ipv4 and ipv4["rp_filter"] == _STRICT:
                 self.set_ipv4(link["index"], RP_FILTER, _LOOSE)
+            if ipv4 and not ipv4["arp_ignore"]:
+                self.set_ipv4(link["index"], ARP_IGNORE, _OWN_TARGETS)
 
-    def items(self, own: int, index: int = 0, *, main: bool = False) -> Iterator[Item]:
-        """Yield a tunnel's addresses, routes and policy rules, and the rules of all tunnels.
+    def other_networks(self) -> frozenset[OtherNetwork]:
+        """Return the other networks, as somebody has set them up: not by router advertisements."""
+        subnets: dict[int, set[Prefix]] = {link["index"]: set() for link in self._others()}
+        for found in self._socket.addr("dump"):
+            flags = found.get_attr("IFA_FLAGS") or found["flags"]
+            if found["index"] in subnets and flags & _PERMANENT:
+                address = found.get_attr("IFA_ADDRESS")
+                net = ip_interface((address, found["prefixlen"])).network
+                subnets[found["index"]].add(net)
+        for version, route in self._routes():
+            index = route.get_attr("RTA_OIF")
+            is_set = route["proto"] in _SET and route["dst_len"]
+            if index in subnets and is_set and route.get_attr("RTA_TABLE") == MAIN_TABLE:
+                subnets[index].add(_destination(route, version))
+        return frozenset(
+            OtherNetwork(link.get_attr("IFLA_IFNAME"), frozenset(subnets[link["index"]]))
+            for link in self._others()
+        )
 
-        ``own`` is the tunnel's table. ``index`` is its device's index, 0 if it isn't there yet.
-        ``main`` includes the routes that Docker has set in the main table.
+    def found(self, owner: int, index: int = 0, *, main: bool = False) -> Found:
+        """Return a tunnel's items, and the rules of all tunnels.
+
+        ``owner`` is the number of the tunnel's network. ``index`` is its device's index, 0 if it
+        isn't there yet. ``main`` includes the routes that Docker has set in the main table.
         """
-        if index:
-            yield from self._addresses(index)
-        for version, family in _FAMILIES.items():
-            if version == 4 or has_ipv6():
-                for route in self._socket.route("dump", family=family):
-                    found = _route(route, version)
-                    of_docker = route.get_attr("RTA_OIF") == index and found and main
-                    if found and (found.table == own or (of_docker and _is_dockers(route))):
-                        yield found
-                yield from filter(None, map(_rule, self._socket.rule("dump", family=family)))
+        items: set[Item] = set(self._addresses(index)) if index else set()
+        others = set()
+        for version, found in self._routes():
+            route = _route(found, version)
+            is_device_s = index != 0 and found.get_attr("RTA_OIF") == index
+            if route and route.table == TABLE:
+                is_owned = (
+                    is_device_s if route.kind == "device" else namespace.owner(route) == owner
+                )
+                if is_owned:
+                    items.add(route)
+                else:
+                    others.add(version)
+            elif route and main and is_device_s and _is_dockers(found):
+                items.add(replace(route, metric=0))
+        for family in _families():
+            items.update(filter(None, map(_rule, self._socket.rule("dump", family=family))))
+        return Found(frozenset(items), frozenset(others))
 
     def change(self, todo: Changes, index: int = 0) -> None:
         """Make changes to the tunnel on the device of this index; skip those already made."""
@@ -123,6 +165,14 @@ class Links:
                 except NetlinkError as error:
                     if error.code not in _DONE_BY_OTHERS:
                         raise NetlinkError(error.code, f"{verb} {item}") from None
+
+    def _others(self) -> Iterator[Any]:
+        return (link for link in self._all if link["ifi_type"] == _ARPHRD_ETHER)
+
+    def _routes(self) -> Iterator[tuple[int, Any]]:
+        for family, version in _families().items():
+            for route in self._socket.route("dump", family=family):
+                yield version, route
 
     def _addresses(self, index: int) -> Iterator[DeviceAddress]:
         for found in self._socket.addr("dump", index=index):
@@ -154,29 +204,36 @@ class _LinkMessage(nlmsg):  # type: ignore[misc]
     nla_map = ((26, "IFLA_AF_SPEC", "cdata"),)
 
 
+def _families() -> dict[int, int]:
+    """Return the address families of this host, with their IP versions."""
+    return {family: version for version, family in _FAMILIES.items() if version == 4 or has_ipv6()}
+
+
 def _settings(link: Any, family: str) -> Any:
     families = link.get_attr("IFLA_AF_SPEC")
     return families and families.get_attr(family)
+
+
+def _destination(found: Any, version: int) -> Prefix:
+    net = found.get_attr("RTA_DST") or EVERYTHING[version].network_address
+    return ip_network((net, found["dst_len"]))
 
 
 def _route(found: Any, version: int) -> Route | None:
     kind = _KINDS.get(found["type"])
     if kind is None:
         return None
-    net = found.get_attr("RTA_DST") or EVERYTHING[version].network_address
-    destination = ip_network((net, found["dst_len"]))
-    return Route(destination, found.get_attr("RTA_TABLE"), kind)  # type: ignore[arg-type]
+    table, metric = found.get_attr("RTA_TABLE"), found.get_attr("RTA_PRIORITY") or 0
+    return Route(_destination(found, version), table, kind, metric)  # type: ignore[arg-type]
 
 
 def _is_dockers(found: Any) -> bool:
-    return bool(
-        found.get_attr("RTA_TABLE") == namespace.MAIN_TABLE and found["proto"] != _PROTO_KERNEL
-    )
+    return bool(found.get_attr("RTA_TABLE") == MAIN_TABLE and found["proto"] != _PROTO_KERNEL)
 
 
 def _rule(found: Any) -> PolicyRule | None:
     table, priority = found.get_attr("FRA_TABLE"), found.get_attr("FRA_PRIORITY")
-    if not namespace.is_tunnels(table) or priority not in namespace.PRIORITIES:
+    if table not in (MAIN_TABLE, TABLE) or priority not in namespace.PRIORITIES:
         return None
     return PolicyRule(
         version=4 if found["family"] == socket.AF_INET else 6,
@@ -197,8 +254,8 @@ def _route_arguments(route: Route, index: int, verb: str) -> dict[str, Any]:
         arguments["type"] = route.kind
     elif index:
         arguments["oif"] = index
-    if route.kind == "unreachable":
-        arguments["priority"] = namespace.LAST_METRIC
+    if route.metric:
+        arguments["priority"] = route.metric
     if verb == "del":
         arguments["scope"] = _SCOPE_NOWHERE
     return arguments

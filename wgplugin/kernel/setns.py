@@ -1,4 +1,7 @@
-"""Enters network namespaces, and checks whether containers' can be entered: setns(2)."""
+"""Enters network namespaces, and checks whether containers' can be entered.
+
+Sources: setns(2), unshare(2).
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,15 @@ def trouble(folder: Path) -> str:
     return ""
 
 
+def leave() -> None:
+    """Move this thread into a new network namespace, which ends with the thread.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    _check(_libc.unshare(_CLONE_NEWNET))
+
+
 def enter(path: Path) -> None:
     """Move this thread into the network namespace that a file stands for.
 
@@ -43,8 +55,12 @@ def enter(path: Path) -> None:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if _libc.setns(descriptor, _CLONE_NEWNET):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        _check(_libc.setns(descriptor, _CLONE_NEWNET))
     finally:
         os.close(descriptor)
+
+
+def _check(result: int) -> None:
+    if result:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -13,6 +13,7 @@ from wgplugin.model.addresses import choose
 from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, TunnelSettings
 from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress
 from wgplugin.model.docker_routes import NEXT_HOPS, DockerRoute, on_link, plan
+from wgplugin.model.identity import device_name, network_number
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 from wgplugin.model.without_ipv6 import Families
@@ -177,18 +178,28 @@ def attachment(
     if not config.routes:
         return Attachment(addresses, (), ())
     if tunnel.default == "gateway":
-        families: set[int] = {address.version for address in addresses}
-        allowed = _allowed_ips(config)
-        gateways = {NEXT_HOPS[net.version] for net in allowed if _is_default(net, families)}
-        rest = [net for net in allowed if net.prefixlen]
-        planned = (*on_link(gateways), *plan(addresses, rest))
-        return Attachment(addresses, tuple(dict.fromkeys(planned)), tuple(gateways))
+        hops = gateways(config, addresses, tunnel)
+        rest = [net for net in _allowed_ips(config) if net.prefixlen]
+        planned = (*on_link(hops), *plan(addresses, rest))
+        return Attachment(addresses, tuple(dict.fromkeys(planned)), tuple(hops))
     wanted = (*_allowed_ips(config), *_blackholed(config, tunnel))
     return Attachment(addresses, plan(addresses, wanted, tunnel.bypass), ())
 
 
+def gateways(
+    config: InterfaceConfig, addresses: Iterable[InterfaceAddress], tunnel: TunnelSettings
+) -> set[IPAddress]:
+    """Return the gateways for Docker to choose from: none unless the settings leave that to it."""
+    if not config.routes or tunnel.default != "gateway":
+        return set()
+    families: set[int] = {address.version for address in addresses}
+    return {NEXT_HOPS[net.version] for net in _allowed_ips(config) if _is_default(net, families)}
+
+
 def container_plan(
-    device: str,
+    endpoint_id: str,
+    network_id: str,
+    name: str,
     config: InterfaceConfig,
     addresses: Iterable[InterfaceAddress],
     tunnel: TunnelSettings,
@@ -196,17 +207,22 @@ def container_plan(
 ) -> Plan:
     """Return the plan for the inside of a container, which only the live edition carries out.
 
-    ``device``: the device's name on the host. ``families`` are those of the host. With
+    ``name`` is the configuration's. ``families`` are those of the host. With
     ``wireguard-default=gateway``, Docker sets the routes.
     """
     routed = (*_allowed_ips(config), *_blackholed(config, tunnel)) if config.routes else ()
     return Plan(
-        device=device,
+        device=device_name(endpoint_id),
+        owner=network_number(network_id),
         addresses=tuple(addresses),
         routed=without_ipv6.usable(dict.fromkeys(routed), families),
         bypass=without_ipv6.usable(tunnel.bypass, families),
         own_table=tunnel.default != "gateway",
         dns=dns_server(config, tunnel),
+        domains=config.dns_search,
+        priority=tunnel.priority,
+        configuration=name,
+        opens=tunnel.disconnect == "open",
     )
 
 

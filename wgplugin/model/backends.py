@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from wgplugin.model.device import Device, DeviceConfig, Key
-from wgplugin.model.namespace import Plan
+from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import IPAddress, Prefix
 
 
@@ -50,10 +50,24 @@ class HostKernel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The present state of a tunnel; ``ifname`` is its device's name in the container."""
+    """The present state of a tunnel, and the other networks of its container.
+
+    ``ifname`` is its device's name in the container.
+    """
 
     ifname: str
     device: Device
+    others: frozenset[OtherNetwork] = frozenset()
+
+
+class Notices(Protocol):
+    """The kernel's notices of changes in one namespace: of its devices and addresses."""
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for the next notice; return False if none comes within so many seconds."""
+
+    def close(self) -> None:
+        """End them; until then they keep the namespace alive."""
 
 
 class ContainerKernel(Protocol):
@@ -88,8 +102,20 @@ class ContainerKernel(Protocol):
         model.device.diff(). Returns the changes, for people to read; None if the tunnel is gone.
         """
 
-    async def apply_firewall(self, key: str, plan: Plan) -> None:
-        """Install the tunnel's nftables rules; a kernel without nftables raises BackendError."""
+    async def apply_firewall(self, key: str, plan: Plan) -> frozenset[OtherNetwork] | None:
+        """Install the tunnel's nftables; return the other networks that they know.
+
+        The device needn't be there. A kernel without nftables raises BackendError.
+        """
+
+    async def check_firewall(self) -> bool:
+        """Return whether this kernel can stop frames that programs make themselves.
+
+        A kernel that lacks another part of nftables raises BackendError.
+        """
+
+    async def notices(self, key: str) -> Notices | None:
+        """Return the notices of a namespace from now on; the caller must close them."""
 
     async def observe(self, key: str, device: str) -> Observed | None:
         """Return the present state of a tunnel; None if it is gone."""
@@ -97,5 +123,8 @@ class ContainerKernel(Protocol):
     async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
         """Change a device; return whether it was there."""
 
-    async def clear(self, key: str, device: str) -> None:
-        """Remove everything that a tunnel has in a namespace, except its device."""
+    async def clear(self, key: str, device: str, owner: int) -> None:
+        """Remove everything that a tunnel has in a namespace, except its device.
+
+        ``owner`` is the number of the tunnel's network.
+        """

@@ -66,10 +66,16 @@ class TunnelSettings:
     ``dns``: the reaction if the container is started without the file's DNS servers. ``sink``:
     IPv6 leak protection: refuse the other family (IPv4 or IPv6) of a full tunnel. ``bypass``:
     destinations outside the tunnel (split tunnel). ``default``: the default route that wins, the
-    tunnel's or ("gateway") the one that Docker chooses.
+    tunnel's or ("gateway") the one that Docker chooses. ``interface``: the device's name in the
+    container, without its number. ``priority``: the highest of several tunnels' wins where they
+    have the same prefix (live edition). ``disconnect``: whether a running container that is
+    disconnected stays closed (live edition).
     """
 
     dns: Literal["warn", "require", "off"] = "warn"
     sink: bool = True
     bypass: tuple[Prefix, ...] = ()
     default: Literal["tunnel", "gateway"] = "tunnel"
+    interface: str = "wg"
+    priority: int = 0
+    disconnect: Literal["closed", "open"] = "closed"

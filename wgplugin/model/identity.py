@@ -1,4 +1,4 @@
-"""Docker's ids, and the device names computed from them. Pure."""
+"""Docker's ids, and the names and numbers computed from them. Pure."""
 
 from __future__ import annotations
 
@@ -21,3 +21,11 @@ def device_name(endpoint_id: str) -> str:
     The name depends on the id alone, so a device can be found without a record of it.
     """
     return DEVICE_PREFIX + hashlib.sha256(endpoint_id.encode()).hexdigest()[:12]
+
+
+def network_number(network_id: str) -> int:
+    """Return a network's number of 28 bits, by which its routes and nftables are recognized.
+
+    It outlives an endpoint: a container that is connected again gets its network's own back.
+    """
+    return int(hashlib.sha256(network_id.encode()).hexdigest()[:7], 16)

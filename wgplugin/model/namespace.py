@@ -1,12 +1,12 @@
 """A tunnel's addresses, routes and rules in its container's network namespace, as values. Pure.
 
-The tunnel's routes are in a table of their own, and rules lead there. Docker checks only the main
-table for conflicts, so it accepts networks in any order.
+The routes of all tunnels are in one table of their own, so the longest prefix wins. Rules lead
+there. Docker checks only the main table for conflicts, so it accepts networks in any order.
 
 The kill switch: each prefix is in that table twice, as a route into the device and as an
 unreachable route, which takes over if the first one disappears. So the tunnel's traffic doesn't
-leave by another network when the tunnel is taken down. A socket that is bound to another network's
-device gets past it: docs/security.md has the limits.
+leave by another network when the tunnel is taken down. What passes over routes, such as a socket
+that is bound to another network's device, is stopped by nftables: see kernel/exits.py.
 """
 
 from __future__ import annotations
@@ -16,30 +16,28 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Literal
 
-from wgplugin.model.prefixes import InterfaceAddress, Prefix, full_families
+from wgplugin.model.prefixes import InterfaceAddress, Prefix
 
 MAIN_TABLE = 254
 
-FIRST_TABLE = 518_200_000
-TABLES = 100_000
-"""The first number of a tunnel's table, and how many numbers there are; a device has one."""
+TABLE = 51820
+"""The table of all tunnels' routes."""
 
-REPLIES, OTHERS, PARTIAL, FULL = 5180, 5181, 5182, 5183
+REPLIES, OTHERS, TUNNELS = 5180, 5181, 5182
 """The priorities of the rules, all before Docker's own. In this order:
 
 - REPLIES: replies to clients of other networks, recognized by `MARK`;
 - OTHERS: the subnets of other networks;
-- PARTIAL: tunnels for some prefixes (split tunnels);
-- FULL: full tunnels.
+- TUNNELS: the prefixes of all tunnels.
 """
 
-PRIORITIES = (REPLIES, OTHERS, PARTIAL, FULL)
+PRIORITIES = (REPLIES, OTHERS, TUNNELS)
 
 MARK = 51820
-"""The firewall mark of replies to clients of other networks."""
+"""The mark of a connection that a client of another network began, and of the replies to it."""
 
-LAST_METRIC = 4_000_000_000
-"""The metric of an unreachable route, so that a route into the device comes first."""
+_UNREACHABLE, _THROW = 0xE000_0000, 0xF000_0000
+"""The metrics of routes without a device, each with its tunnel's number: after all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,16 @@ class DeviceAddress:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route: into the device, unreachable, or ``throw``: continue with the next rule."""
+    """A route: into the device, unreachable, or ``throw``: continue with the next rule.
+
+    Routes to one destination differ by their ``metric``; the lowest wins. It is 0 for a route that
+    Docker has set.
+    """
 
     destination: Prefix
     table: int
     kind: Literal["device", "unreachable", "throw"] = "device"
+    metric: int = 0
 
     def __str__(self) -> str:
         return f"{'' if self.kind == 'device' else self.kind + ' '}route {self.destination}"
@@ -86,37 +89,81 @@ Item = DeviceAddress | Route | PolicyRule
 
 
 @dataclass(frozen=True, slots=True)
+class OtherNetwork:
+    """A container's device of another network, and the subnets that are reached by it."""
+
+    ifname: str
+    subnets: frozenset[Prefix]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The planned state of a tunnel in its container.
 
-    ``device``: the device's name on the host, by which it is found. ``routed``: the prefixes that
-    go into the tunnel, except those in ``bypass``. ``own_table``: False leaves the routes to
-    Docker. ``dns``: the server for all queries, None leaves them to Docker. ``mtu``: in bytes, None
-    leaves it unchanged.
+    ``device``: the device's name on the host, by which it is found. ``owner``: the network's
+    number (identity.network_number), by which the rest is found. ``routed``: the prefixes that go
+    into the tunnel, except those in ``bypass``. ``own_table``: False leaves the routes to Docker.
+    ``dns``: the server for queries, None leaves them to Docker. ``domains``: the search domains of
+    that server. ``mtu``: in bytes, None leaves it unchanged.
+
+    Of several tunnels in a container (model.order), the higher ``priority`` comes first, then the
+    ``configuration`` whose name does. ``place``: the number of tunnels that come before this one
+    for the same prefix. ``all_names``: whether ``dns`` is asked for all names, not only for those
+    in ``domains``.
+
+    ``opens``: whether a container that loses its tunnel may use its other networks for everything.
+    ``closed``: it has lost it; the prefixes stay blocked, and names aren't looked up.
     """
 
     device: str
+    owner: int
     addresses: tuple[InterfaceAddress, ...]
     routed: tuple[Prefix, ...] = ()
     bypass: tuple[Prefix, ...] = ()
     mtu: int | None = None
     own_table: bool = True
     dns: IPv4Address | None = None
+    domains: tuple[str, ...] = ()
+    priority: int = 0
+    configuration: str = ""
+    place: int = 0
+    all_names: bool = True
+    opens: bool = False
+    closed: bool = False
 
     @property
-    def table(self) -> int:
-        """The number of the tunnel's own table; it depends on the device's name alone."""
-        return table(self.device)
+    def inside(self) -> tuple[Prefix, ...]:
+        """The prefixes with routes into the tunnel; parts of them may be in ``bypass``."""
+        if not self.own_table:
+            return ()
+        return tuple(net for net in dict.fromkeys(self.routed) if not _covered(net, self.bypass))
+
+    @property
+    def metric(self) -> int:
+        """The metric of the routes into the device; no other tunnel's routes have it."""
+        return (self.place << 20 | self.owner & 0xFFFFF) + 1
 
 
-def table(device: str) -> int:
-    """Return the number of a device's table, given the device's name on the host."""
-    return FIRST_TABLE + int(device[-12:], 16) % TABLES
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A tunnel's items in a namespace, with the rules that all tunnels share.
+
+    ``others``: the IP versions of the routes that other tunnels have in the table.
+    """
+
+    items: frozenset[Item] = frozenset()
+    others: frozenset[int] = frozenset()
 
 
-def is_tunnels(number: int) -> bool:
-    """Return whether a tunnel's rule may lead to a table of this number."""
-    return number == MAIN_TABLE or 0 <= number - FIRST_TABLE < TABLES
+def owner(route: Route) -> int:
+    """Return the number of the network that has a route without a device."""
+    return route.metric & ~_THROW
+
+
+def only_in(plan: Plan, others: Iterable[Plan]) -> tuple[Prefix, ...]:
+    """Return the prefixes that a tunnel has, and none of the others does."""
+    elsewhere = [net for other in others for net in other.inside]
+    return tuple(net for net in plan.inside if not _covered(net, elsewhere))
 
 
 def blocked_exits(plan: Plan) -> frozenset[Item]:
@@ -132,27 +179,19 @@ def items(plan: Plan, families: Iterable[int]) -> frozenset[Item]:
 
 
 def _routes(plan: Plan, families: tuple[int, ...]) -> Iterable[Route]:
-    for net in _inside(plan):
-        yield Route(net, plan.table, "unreachable")
+    for net in plan.inside:
+        yield Route(net, TABLE, "unreachable", _UNREACHABLE | plan.owner)
         if net.version in families:
-            yield Route(net, plan.table)
+            yield Route(net, TABLE, metric=plan.metric)
     if plan.own_table and plan.routed:
-        yield from (Route(net, plan.table, "throw") for net in plan.bypass)
+        yield from (Route(net, TABLE, "throw", _THROW | plan.owner) for net in plan.bypass)
 
 
 def _rules(plan: Plan) -> Iterable[PolicyRule]:
-    inside = _inside(plan)
-    full = full_families(inside)
-    for version in {net.version for net in inside}:
+    for version in {net.version for net in plan.inside}:
         yield PolicyRule(version, REPLIES, MAIN_TABLE, mark=MARK)
         yield PolicyRule(version, OTHERS, MAIN_TABLE, subnets=True)
-        yield PolicyRule(version, FULL if version in full else PARTIAL, plan.table)
-
-
-def _inside(plan: Plan) -> tuple[Prefix, ...]:
-    if not plan.own_table:
-        return ()
-    return tuple(net for net in dict.fromkeys(plan.routed) if not _covered(net, plan.bypass))
+        yield PolicyRule(version, TUNNELS, TABLE)
 
 
 def _covered(net: Prefix, holes: Iterable[Prefix]) -> bool:
@@ -170,35 +209,27 @@ class Changes:
         return bool(self.add or self.delete)
 
 
-def changes(plan: Plan, families: Iterable[int], found: Iterable[Item]) -> Changes:
-    """Return the changes that turn the items ``found`` into the planned ones.
+def changes(plan: Plan, families: Iterable[int], found: Found) -> Changes:
+    """Return the changes that turn what is found into what is planned.
 
-    ``families`` are those that the device can carry. Rules of the namespace's other tunnels stay,
-    and so do rules that all tunnels share.
+    ``families`` are those that the device can carry.
     """
-    wanted, present = items(plan, families), frozenset(found)
-    ours = (
-        item for item in present if not (isinstance(item, PolicyRule) and item.table != plan.table)
-    )
-    return _ordered(wanted - present, set(ours) - wanted)
+    wanted = items(plan, families)
+    return _ordered(wanted - found.items, _own(found) - wanted)
 
 
-def removal(own: int, found: Iterable[Item]) -> Changes:
-    """Return the changes that remove a tunnel from a namespace; ``own`` is the tunnel's table.
+def removal(found: Found) -> Changes:
+    """Return the changes that remove a tunnel from a namespace, except its addresses."""
+    left = (item for item in _own(found) if not isinstance(item, DeviceAddress))
+    return _ordered((), left)
 
-    Rules that all tunnels share are removed with the last tunnel.
-    """
-    found = tuple(found)
-    tables = {item.table for item in found if isinstance(item, PolicyRule)} - {MAIN_TABLE, own}
-    last = not tables
-    return _ordered(
-        (),
-        (
-            item
-            for item in found
-            if (isinstance(item, Route) and item.table == own)
-            or (isinstance(item, PolicyRule) and (last or item.table == own))
-        ),
+
+def _own(found: Found) -> frozenset[Item]:
+    """Return the items that no other tunnel needs."""
+    return frozenset(
+        item
+        for item in found.items
+        if not (isinstance(item, PolicyRule) and item.version in found.others)
     )
 
 

@@ -63,6 +63,16 @@ class Endpoints:
             await self._drop(holder)
         await self._store.endpoints.put(endpoint)
 
+    async def is_in_container(self, endpoint_id: str) -> bool:
+        """Return whether an endpoint is known, and its device is in a container.
+
+        Raises:
+            BackendError: the devices can't be listed.
+        """
+        if self.get(endpoint_id) is None:
+            return False
+        return (await self._host.locations()).get(device_name(endpoint_id)) is Location.CONTAINER
+
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint and its device, if they exist. The caller holds its lock.
 
@@ -101,8 +111,11 @@ class Endpoints:
                 log.warning("deleted the device %s, which no endpoint has", ifname)
         settled = True
         for endpoint in self._store.endpoints:
-            if places.get(device_name(endpoint.id)) is not Location.CONTAINER:
-                if self._is_settling(endpoint):
+            found = places.get(device_name(endpoint.id))
+            if found is not Location.CONTAINER:
+                # Without a device, its creation was cut short with the plugin's earlier run.
+                is_whole = found is Location.HOST or self._is_of_this_run(endpoint)
+                if is_whole and self._is_settling(endpoint):
                     settled = False
                 else:
                     await self._drop(endpoint)
@@ -110,7 +123,7 @@ class Endpoints:
 
     async def _is_stale(self, endpoint: Endpoint) -> bool:
         # Docker may still be setting up an endpoint that this run of the plugin created.
-        if endpoint.created.since(self._started) >= 0 and self._is_settling(endpoint):
+        if self._is_of_this_run(endpoint) and self._is_settling(endpoint):
             return False
         places = await self._host.locations()
         return places.get(device_name(endpoint.id)) is not Location.CONTAINER
@@ -120,6 +133,9 @@ class Endpoints:
             if self.get(endpoint.id) is endpoint:
                 await self.delete(endpoint.id)
                 log.warning("dropped endpoint %.12s, whose device is in no container", endpoint.id)
+
+    def _is_of_this_run(self, endpoint: Endpoint) -> bool:
+        return endpoint.created.since(self._started) >= 0
 
     def _is_settling(self, endpoint: Endpoint) -> bool:
         return self.now().since(endpoint.created) < self._settling

@@ -35,9 +35,6 @@ from wgplugin.state.store import Records
 
 log = logging.getLogger(__name__)
 
-DEVICE_PREFIX = "wg"
-"""The device's name in the container, without its number."""
-
 
 class Direct:
     """Networks with one WireGuard configuration each; see `kinds.Kind`."""
@@ -92,14 +89,20 @@ class Direct:
         log.info("network %.12s deleted", network_id)
 
     async def attach(self, endpoint: NewEndpoint) -> tuple[InterfaceAddress, ...]:
-        """Claim the configuration for a container; return the addresses that Docker must set."""
+        """Claim the configuration for a container, and make its device.
+
+        All that can refuse a container refuses here, as Docker 29 takes the network off a
+        container whose Join fails (moby, daemon/container_operations.go, from 29.0 on).
+
+        Returns the addresses that Docker must set.
+        """
         async with self._endpoints.lock(endpoint.id):
             if endpoint.mac_address:
                 message = "a WireGuard device has no MAC address; leave out --mac-address"
                 raise PluginError(Code.MAC_ADDRESS, message)
             name = self._network(endpoint.network_id).configuration
             file_name = f"{name}.conf"
-            files = await self._read(name, again=True)
+            files = await self._read(name)
             config = files.config
             # The network may have been deleted during the read.
             network = self._network(endpoint.network_id)
@@ -107,7 +110,7 @@ class Direct:
             check_tunnel(tunnel)
             families = self._host.families
             check_endpoints(file_name, config, families)
-            self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
+            await self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
             of_mtu = mtu_warnings(file_name, config, network.mtu)
             for warning in (*of_mtu, *port_warnings(endpoint.published)):
                 log.warning("%s", warning)
@@ -124,52 +127,48 @@ class Direct:
             for warning in left_out(file_name, config, tunnel, families, endpoint.addresses):
                 log.warning("%s", warning)
             found = attachment(config, addresses, tunnel)
-            await self._endpoints.claim(
-                Endpoint(
-                    id=endpoint.id,
-                    network_id=network.id,
-                    configuration=name,
-                    created=self._endpoints.now(),
-                    routes=tuple(map(RouteRecord, found.routes)),
-                    gateways=tuple(map(str, found.gateways)),
-                    tunnel=dict(endpoint.tunnel),
-                    addresses=tuple(map(str, endpoint.addresses)),
-                    assigned=tuple(map(str, endpoint.assigned)),
-                )
+            record = Endpoint(
+                id=endpoint.id,
+                network_id=network.id,
+                configuration=name,
+                created=self._endpoints.now(),
+                routes=tuple(map(RouteRecord, found.routes)),
+                gateways=tuple(map(str, found.gateways)),
+                tunnel=dict(endpoint.tunnel),
+                addresses=tuple(map(str, endpoint.addresses)),
+                assigned=tuple(map(str, endpoint.assigned)),
+                interface=tunnel.interface,
             )
+            # Docker repeats a call that broke off; the device may be in its container by now.
+            if not await self._endpoints.is_in_container(endpoint.id):
+                async with AsyncExitStack() as undo:
+                    undo.push_async_callback(self._undo, endpoint.id)
+                    await self._endpoints.claim(record)
+                    await self._make_device(record, files)
+                    undo.pop_all()
+                self._insides.attached(record, files)
         assigned = {address.version for address in endpoint.assigned}
         return tuple(address for address in addresses if address.version not in assigned)
 
     async def join(self, endpoint_id: str, sandbox: str) -> Joined:
-        """Make the endpoint's device; return it with the settings for Docker to make."""
-        async with self._endpoints.lock(endpoint_id), AsyncExitStack() as undo:
+        """Hand over the endpoint's device, with the settings for Docker to make."""
+        async with self._endpoints.lock(endpoint_id):
             endpoint = self._endpoints.get(endpoint_id)
             if endpoint is None:
                 message = "the container's endpoint is unknown; start the container again"
                 raise PluginError(Code.UNKNOWN_ENDPOINT, message)
-            name = endpoint.configuration
-            files = await self._read(name)
-            config = files.config
-            found = await self._peers.locate(
-                endpoint.network_id, config, files.settings.resolve_timeout
-            )
-            if found.errors and not self._insides.limits.finds_peers_later:
-                raise found.errors[0]
-            log_trying_again(found.errors)
-            device = device_name(endpoint.id)
-            try:
-                mtu = await self._peers.mtu(endpoint.network_id, config, found.addresses.values())
-                undo.push_async_callback(self._delete_failed, device)
-                await self._host.create(device, mtu, device_config(config, found.addresses))
-            except BackendError as error:
-                raise BackendError(error.code, f"{name}.conf: {error.message}") from None
-            closed = await self._insides.join(endpoint, sandbox, files)
-            undo.pop_all()
-        log.info("endpoint %.12s joins with configuration %s: %s", endpoint.id, name, device)
+            routes = await self._insides.join(endpoint, sandbox)
+        device = device_name(endpoint.id)
+        log.info(
+            "endpoint %.12s joins with configuration %s: %s",
+            endpoint.id,
+            endpoint.configuration,
+            device,
+        )
         return Joined(
             device=device,
-            prefix=DEVICE_PREFIX,
-            routes=() if closed else endpoint.route_values,
+            prefix=endpoint.interface,
+            routes=routes,
             gateways=endpoint.gateway_values,
         )
 
@@ -199,8 +198,30 @@ class Direct:
             )
         return network
 
-    async def _read(self, name: str, *, again: bool = False) -> Files:
-        files = await self._folder.read(name, again=again)
+    async def _make_device(self, endpoint: Endpoint, files: Files) -> None:
+        config = files.config
+        found = await self._peers.locate(
+            endpoint.network_id, config, files.settings.resolve_timeout
+        )
+        if found.errors and not self._insides.limits.finds_peers_later:
+            raise found.errors[0]
+        log_trying_again(found.errors)
+        try:
+            mtu = await self._peers.mtu(endpoint.network_id, config, found.addresses.values())
+            wanted = device_config(config, found.addresses)
+            await self._host.create(device_name(endpoint.id), mtu, wanted)
+        except BackendError as error:
+            message = f"{endpoint.configuration}.conf: {error.message}"
+            raise BackendError(error.code, message) from None
+
+    async def _undo(self, endpoint_id: str) -> None:
+        try:
+            await self._endpoints.delete(endpoint_id)
+        except PluginError as error:
+            log.error("after a refused container: %s", error)
+
+    async def _read(self, name: str) -> Files:
+        files = await self._folder.read(name)
         apply_log_level(files.settings)
         return files
 
@@ -208,7 +229,7 @@ class Direct:
         most = self._insides.limits.addresses_per_family
         check_count(file_name, usable(addresses, self._host.families), most)
 
-    def _check_dns(
+    async def _check_dns(
         self,
         file_name: str,
         config: InterfaceConfig,
@@ -216,18 +237,14 @@ class Direct:
         servers: frozenset[str],
     ) -> None:
         if self._insides.limits.redirects_dns and dns_server(config, tunnel):
+            if tunnel.dns == "require":
+                await self._insides.check()
             return
         advice = dns.advice(file_name, config.dns, servers, self._host.families)
         if advice and tunnel.dns == "require":
             raise PluginError(Code.DNS_NOT_ASKED, advice)
         if advice and tunnel.dns == "warn":
             log.warning("%s [%s]", advice, Code.DNS_NOT_ASKED)
-
-    async def _delete_failed(self, device: str) -> None:
-        try:
-            await self._host.delete(device)
-        except BackendError as error:
-            log.error("after a failed join: %s", error)
 
 
 def apply_log_level(settings: Settings) -> None:

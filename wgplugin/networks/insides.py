@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
+from wgplugin.errors import PluginError
+from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.networks.status import TunnelStatus, unseen
 from wgplugin.state.records import Endpoint
 
@@ -31,21 +34,30 @@ class Insides(Protocol):
     edition: str
     limits: Limits
 
-    async def join(self, endpoint: Endpoint, sandbox: str, files: Files) -> bool:
-        """Take over a tunnel whose device Docker is about to put into a container.
-
-        Returns True if every way out but the tunnel is blocked from now on. If False, Docker must
-        set the routes.
+    async def check(self) -> None:
+        """Check that this kernel has what the edition needs in a container.
 
         Raises:
-            StoreError: the container can't be remembered.
+            BackendError: it hasn't.
+        """
+
+    def attached(self, endpoint: Endpoint, files: Files) -> None:
+        """Take note of an endpoint whose device was made from these files."""
+
+    async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
+        """Take over a tunnel whose device Docker is about to put into a container.
+
+        Returns the routes for Docker to set: none if every way out but the tunnel is blocked.
+
+        Raises:
+            PluginError: Docker couldn't set the routes beside those of another tunnel.
         """
 
     async def settled(self, endpoint_id: str) -> None:
         """Wait, for a limited time, until a tunnel is set up in its container."""
 
     async def leave(self, endpoint_id: str) -> None:
-        """Remove a tunnel from its container, except its device."""
+        """Remove a tunnel from its container, except its device, or keep the container closed."""
 
     async def run(self) -> None:
         """Take over the tunnels in running containers; look after all tunnels until cancelled."""
@@ -62,16 +74,40 @@ class NoInsides:
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._endpoints = endpoints
+        self._sandboxes: dict[str, str] = {}
 
-    async def join(self, endpoint: Endpoint, sandbox: str, files: Files) -> bool:
-        """Leave the routes to Docker."""
-        return False
+    async def check(self) -> None:
+        """Need nothing."""
+
+    def attached(self, endpoint: Endpoint, files: Files) -> None:
+        """Do nothing."""
+
+    async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
+        """Leave the routes to Docker, unless it is known to fail."""
+        others = [
+            other
+            for other in self._endpoints
+            if other.id != endpoint.id and sandbox and self._sandboxes.get(other.id) == sandbox
+        ]
+        routes = {route.destination for route in endpoint.route_values}
+        for other in others:
+            shared = routes & {route.destination for route in other.route_values}
+            if shared:
+                raise PluginError(
+                    Code.SAME_ROUTES,
+                    f"the container's tunnels {other.configuration} and {endpoint.configuration} "
+                    f"both route {min(shared, key=str)}, and Docker can't set a route twice; take "
+                    "the container off one of them, or use the live edition",
+                )
+        self._sandboxes[endpoint.id] = sandbox
+        return endpoint.route_values
 
     async def settled(self, endpoint_id: str) -> None:
         """Wait for nothing."""
 
     async def leave(self, endpoint_id: str) -> None:
         """Leave the device to Docker."""
+        self._sandboxes.pop(endpoint_id, None)
 
     async def run(self) -> None:
         """Do nothing."""

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
-from wgplugin.conf.settings import Settings, override
+from wgplugin.conf.settings import Settings
 from wgplugin.errors import PluginError
-from wgplugin.model.attachment import container_addresses, container_plan, device_config
+from wgplugin.model import namespace
+from wgplugin.model.attachment import device_config
 from wgplugin.model.backends import Observed
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress, short
-from wgplugin.model.identity import device_name
+from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import Prefix
-from wgplugin.model.without_ipv6 import check_endpoints, left_out
+from wgplugin.networks import planning
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.health import Health, events, health
 from wgplugin.networks.peers import log_trying_again
 from wgplugin.networks.reresolve import Search, Sought
+from wgplugin.networks.sandbox import GONE, Sandbox
 from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus, peer_status
 from wgplugin.state.records import Endpoint
@@ -32,7 +35,7 @@ log = logging.getLogger(__name__)
 SETTLED = 2
 """How often a file must be seen the same before it is read: an editor may be half done."""
 
-GONE = "its device is gone from the container"
+CLOSED = f"connect it again, or restart it to open it [{Code.STAYS_CLOSED}]"
 
 
 class Tunnel:
@@ -51,16 +54,16 @@ class Tunnel:
         self._configured_at = 0.0
         self._conditions = Conditions(self)
         self._services = services
-        self._device = device_name(endpoint.id)
-        self._plan: Plan | None = None
+        self._sandbox = Sandbox(endpoint, services, self._conditions)
+        self.planned: Plan | None = None
+        """The tunnel's place among others included; None if its files have never been read."""
         self._config: InterfaceConfig | None = None
-        self._expected: tuple[Prefix, ...] = ()
+        self.expected: tuple[Prefix, ...] = ()
+        """The destinations of the routes that Docker sets in the container."""
         self._version = ""
         self._seen = ("", 0)
         note_peers = partial(self._conditions.note, Condition.PEERS)
         self._search = Search(services.peers, self._move, note_peers, services.timings)
-        self._over = False
-        self._lock = asyncio.Lock()
 
     def __str__(self) -> str:
         return f"endpoint {self.endpoint.id:.12} ({self.endpoint.configuration})"
@@ -85,55 +88,105 @@ class Tunnel:
             peers=tuple(map(peer_status, peers)),
         )
 
-    async def block_exits(self, files: Files) -> bool:
-        """Close all ways out of the container but the tunnel, which isn't there yet.
-
-        Returns whether that was done: the container's namespace may not be there yet either.
-        """
+    def plan(self, files: Files) -> None:
+        """Plan the tunnel as these files say, whose configuration its device has."""
         self._version = files.version
         try:
-            self._config = files.config
-            self._plan = self._planned(files.config, files.settings)
-            self._note_configured()
-            closed = self._plan.own_table and await self._services.containers.block_exits(
-                self.endpoint.sandbox, self._plan
-            )
+            self.planned = self._planned(files)
+        except PluginError as error:
+            self._conditions.note(Condition.SETTING_UP, f"not planned: {error}")
+            return
+        self._config = files.config
+        self._note_configured()
+
+    async def recall(self) -> None:
+        """Plan the tunnel as its files say; its device may have another configuration."""
+        try:
+            files = await self._services.folder.read(self.endpoint.configuration)
+            self.planned = self._planned(files)
+        except PluginError:
+            # The first reload reports it.
+            self._version = ""
+
+    async def block_exits(self, routes: tuple[DockerRoute, ...]) -> tuple[DockerRoute, ...]:
+        """Close all ways out of the container but the tunnel, which isn't there yet.
+
+        Returns the routes that Docker must set instead, of the ``routes`` that it could: the
+        container's namespace may not be there yet either.
+        """
+        plan, closed = self.planned, False
+        try:
+            if plan:
+                closed = await self._sandbox.block_exits(plan)
         except PluginError as error:
             self._conditions.note(Condition.SETTING_UP, f"not closed yet: {error}")
-            closed = False
-        if not closed and self._plan and self._plan.own_table:
-            self._expected = tuple(route.destination for route in self.endpoint.route_values)
-        return closed
+        if closed:
+            return ()
+        if plan is None or plan.own_table:
+            self.expected = tuple(route.destination for route in routes)
+        return routes
 
     async def finish(self) -> None:
         """Set up the tunnel in its container, once Docker has put the device there."""
         timings = self._services.timings
         end = self._services.clock.monotonic() + timings.device_comes
         try:
-            while not await self._is_moved():
+            while not await self._sandbox.has_device(self.expected):
                 if self._services.clock.monotonic() > end:
                     late = f"not set up: no device came within {timings.device_comes:g} s"
                     self._conditions.note(Condition.SETTING_UP, f"{late} [{Code.NO_DEVICE}]")
                     return
                 await asyncio.sleep(timings.glance)
-            if self._plan is None:
+            if self._config is None or self.planned is None:
                 await self.reload(await self._current_version())
             else:
-                async with self._lock:
-                    await self._apply(self._plan)
+                await self._sandbox.apply(self.planned)
                 log.info("set up: %s", self)
             self._conditions.note(Condition.SETTING_UP)
-            await self.observe()
         except PluginError as error:
             self._conditions.note(Condition.SETTING_UP, f"not set up: {error}")
 
-    async def watch(self) -> None:
-        """Apply the files if they have changed, and have stayed as they are for a moment."""
+    async def arrange(self, plan: Plan) -> None:
+        """Take the place among the container's tunnels that ``plan``, this one's, has."""
+        before, self.planned = self.planned, plan
+        if plan == before or not self._sandbox.is_set_up:
+            return
+        try:
+            await self._sandbox.apply(plan)
+        except PluginError as error:
+            self._conditions.note(Condition.SETTING_UP, f"not set up: {error}")
+
+    async def follow(self) -> None:
+        """Notice other networks at once while a container starts: its nftables name them."""
+        timings, clock = self._services.timings, self._services.clock
+        end = clock.monotonic() + timings.others_come
+        try:
+            notices = await self._services.containers.notices(self.endpoint.sandbox)
+        except PluginError as error:
+            log.warning("%s: %s", self, error)
+            return
+        if notices is None:
+            return
+        try:
+            await self.observe()
+            while (left := end - clock.monotonic()) > 0:
+                if await notices.wait(left):
+                    await self.observe()
+        finally:
+            notices.close()
+
+    async def watch(self) -> bool:
+        """Apply the files if they have changed, and have stayed as they are for a moment.
+
+        Returns whether they were read.
+        """
         version = await self._current_version()
         seen, times = self._seen
         self._seen = (version, times + 1 if version == seen else 1)
-        if version != self._version and self._seen[1] >= SETTLED:
-            await self.reload(version)
+        if version == self._version or self._seen[1] < SETTLED:
+            return False
+        await self.reload(version)
+        return True
 
     async def reload(self, version: str) -> None:
         """Read the files and make the tunnel what they say; sessions of unchanged peers go on."""
@@ -141,7 +194,7 @@ class Tunnel:
         try:
             files = await self._services.folder.read(self.endpoint.configuration)
             config = files.config
-            planned = self._planned(config, files.settings)
+            planned = self._planned(files)
             found = await self._services.peers.locate(
                 self.endpoint.network_id, config, files.settings.resolve_timeout
             )
@@ -150,13 +203,12 @@ class Tunnel:
                 self.endpoint.network_id, config, found.addresses.values()
             )
             wanted = device_config(config, found.addresses)
-            async with self._lock:
-                moved = _moved(self._config, config)
-                done = await self._apply(replace(planned, mtu=mtu), wanted, moved)
+            moved = _moved(self._config, config)
+            done = await self._sandbox.apply(replace(planned, mtu=mtu), wanted, moved)
         except PluginError as error:
             self._conditions.note(Condition.FILES, f"refused: {error}")
             return
-        self._config, self._plan = config, planned
+        self._config, self.planned = config, planned
         self._note_configured()
         self._conditions.note(Condition.FILES)
         log.info("reloaded: %s: %s", self, ", ".join(done) or "nothing to change")
@@ -164,12 +216,12 @@ class Tunnel:
     async def observe(self) -> None:
         """See how the tunnel is doing, and tell what has happened to it."""
         try:
-            observed = await self._services.containers.observe(self.endpoint.sandbox, self._device)
+            observed = await self._sandbox.observe()
         except PluginError as error:
             self._conditions.note(Condition.DEVICE, str(error))
             return
         if observed is None:
-            if self.observed and not self._over:
+            if self.observed and not self._sandbox.is_over:
                 self._conditions.note(Condition.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
             self.observed, self.health = None, Health.NEVER
             return
@@ -200,15 +252,22 @@ class Tunnel:
         now = self._services.clock.monotonic()
         self._search.begin(self.silent(settings.re_resolve_after), now, settings.resolve_timeout)
 
-    async def end(self) -> None:
-        """Take out of the container what was put there, but for the device."""
-        self._over = True
+    async def end(self, beside: Iterable[Plan]) -> None:
+        """Take out of the container what was put there, but for the device; or leave it closed.
+
+        A container that goes on would send everything by its other networks, unless the tunnels
+        ``beside`` this one have its prefixes, too.
+        """
         self._search.end()
-        async with self._lock:
-            try:
-                await self._services.containers.clear(self.endpoint.sandbox, self._device)
-            except PluginError as error:
-                log.warning("%s: %s", self, error)
+        plan = self.planned
+        closes = plan and not plan.opens and namespace.only_in(plan, beside)
+        try:
+            await self._sandbox.end(plan if closes else None)
+        except PluginError as error:
+            log.warning("%s: %s", self, error)
+            return
+        if closes:
+            log.info("%s: a container that goes on stays closed; %s", self, CLOSED)
 
     def _note_configured(self) -> None:
         self.configured = self._services.clock.wall()
@@ -217,70 +276,27 @@ class Tunnel:
     async def _current_version(self) -> str:
         return await asyncio.to_thread(self._services.folder.version, self.endpoint.configuration)
 
-    async def _is_moved(self) -> bool:
-        return await self._services.containers.is_moved(
-            self.endpoint.sandbox, self._device, self._expected
-        )
-
-    def _planned(self, config: InterfaceConfig, settings: Settings) -> Plan:
-        endpoint = self.endpoint
-        network = self._services.networks.get(endpoint.network_id)
-        options = (network.tunnel if network else {}, endpoint.tunnel)
-        tunnel = override(settings.tunnel(endpoint.configuration), *options)
-        if (tunnel.default == "gateway") != bool(endpoint.gateways) and self._plan:
-            message = "wireguard-default counts at the container's next start"
-            raise PluginError(Code.NEXT_START, message)
-        file_name, families = f"{endpoint.configuration}.conf", self._services.families
-        check_endpoints(file_name, config, families)
-        addresses = container_addresses(
-            file_name,
-            config,
-            tunnel,
-            endpoint.id,
-            endpoint.own_addresses,
-            endpoint.assigned_addresses,
-            families,
-        )
-        if self._plan:
-            for warning in left_out(file_name, config, tunnel, families, endpoint.own_addresses):
-                log.warning("%s: %s", self, warning)
-        return container_plan(self._device, config, addresses, tunnel, families)
-
-    async def _apply(
-        self, plan: Plan, config: DeviceConfig | None = None, moved: set[Key] | None = None
-    ) -> list[str]:
-        """Bring the container in line; the lock is held.
-
-        Raises:
-            PluginError: the kernel refuses, or the device is gone.
-        """
-        if self._over:
-            raise PluginError(Code.NO_DEVICE, "the container is going")
-        containers, key = self._services.containers, self.endpoint.sandbox
-        done = await containers.apply(key, plan, config, moved or set())
-        if done is None:
-            raise PluginError(Code.NO_DEVICE, GONE)
-        lacking = ""
-        try:
-            await containers.apply_firewall(key, plan)
-        except PluginError as error:
-            lacking = f"neither DNS nor answers past the tunnel are set up: {error}"
-        self._conditions.note(Condition.FIREWALL, lacking)
-        return done
+    def _planned(self, files: Files) -> Plan:
+        services, endpoint = self._services, self.endpoint
+        network = services.networks.get(endpoint.network_id)
+        given = (endpoint, network, files.config, files.settings, services.families)
+        plan = planning.plan(*given)
+        if self.planned is None:
+            return plan
+        for warning in planning.warnings(*given):
+            log.warning("%s: %s", self, warning)
+        return replace(plan, place=self.planned.place, all_names=self.planned.all_names)
 
     async def _move(self, section: PeerSection, address: SocketAddress) -> None:
+        peers = self.observed.device.peers if self.observed else ()
+        peer = next((peer for peer in peers if peer.public_key == section.public_key), None)
+        known = self._config and section in self._config.peers
+        if not peer or not known or peer.endpoint == address:
+            return
         change = PeerConfig(section.public_key, endpoint=address)
-        async with self._lock:
-            peers = self.observed.device.peers if self.observed else ()
-            peer = next((peer for peer in peers if peer.public_key == section.public_key), None)
-            known = self._config and section in self._config.peers
-            if self._over or not peer or not known or peer.endpoint == address:
-                return
-            await self._services.containers.configure(
-                self.endpoint.sandbox, self._device, DeviceConfig(peers=(change,))
-            )
-            if peer.endpoint is None:
-                log.info("%s: peer %s is found: %s", self, short(section.public_key), address)
+        await self._sandbox.configure(DeviceConfig(peers=(change,)))
+        if peer.endpoint is None:
+            log.info("%s: peer %s is found: %s", self, short(section.public_key), address)
 
 
 def _moved(before: InterfaceConfig | None, after: InterfaceConfig) -> set[Key]:

@@ -73,8 +73,9 @@ class Endpoint(Record, frozen=True, kw_only=True):
 
     ``routes`` and ``gateways`` are decided when the endpoint is created, as only that call has the
     container's options. ``created``: the moment of that call. ``tunnel``, ``addresses``: the
-    container's options. ``assigned``: the addresses from Docker's IPAM. ``sandbox``: the key of the
-    container's network namespace, empty until Join.
+    container's options. ``assigned``: the addresses from Docker's IPAM. ``interface``: the device's
+    name in the container, without its number. ``sandbox``: the key of the container's network
+    namespace, empty until Join.
     """
 
     network_id: Id
@@ -85,6 +86,7 @@ class Endpoint(Record, frozen=True, kw_only=True):
     tunnel: dict[str, str] = {}
     addresses: tuple[str, ...] = ()
     assigned: tuple[str, ...] = ()
+    interface: str = "wg"
     sandbox: str = ""
 
     @property

@@ -77,9 +77,12 @@ def test_partial_tunnel_goes_before_a_full_one(configurations: Configurations) -
         assert box.fetch(WEB_IPV4) == "10.8.48.1"
 
 
-def test_nothing_is_left_of_a_tunnel_that_is_disconnected(configurations: Configurations) -> None:
+def test_nothing_is_left_of_a_tunnel_that_is_disconnected_and_opens(
+    configurations: Configurations,
+) -> None:
     name = configurations.client("leaving", "10.8.45.1/32", allowed_ips="0.0.0.0/0, ::/0")
-    with network(name) as net, container("bridge") as box:
+    opens = ("--ipam-driver", "null", "--opt", "wireguard-disconnect=open")
+    with network(name, *opens) as net, container("bridge") as box:
         before = left(box)
         docker("network", "connect", net, box.name)
         assert box.fetch(WEB_IPV4) == "10.8.45.1"
@@ -95,6 +98,7 @@ def left(box: Container) -> tuple[str, ...]:
         inside("ip", "-6", "rule"),
         inside("ip", "route", "show", "table", "all"),
         inside("nft", "list", "tables", "inet"),
+        inside("nft", "list", "tables", "netdev"),
     )
 
 

@@ -1,0 +1,146 @@
+"""What may leave a container by the devices of its other networks. Pure.
+
+Routes and rules lead a tunnel's prefixes into the tunnel, but a program can pass over them: by a
+socket that is bound to another network's device (ip(7), socket(7): SO_BINDTODEVICE), by a frame
+that it makes itself (packet(7)), by a mark (SO_MARK). A neighbour can add routes by router
+advertisements. So of the addresses inside the tunnel, only these are let out to other networks:
+their own subnets, the prefixes in ``wireguard-bypass``, and replies to clients of theirs.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from wgplugin.kernel import nftables
+from wgplugin.kernel.nftables import Chain, PrefixSet, Rule, Table
+from wgplugin.model.namespace import MARK, OtherNetwork, Plan
+from wgplugin.model.prefixes import InterfaceAddress, Prefix
+
+LINK_LAYER = struct.pack("=H", 1)
+"""The type of the devices of Docker's other networks (ARPHRD_ETHER)."""
+
+_FILTER = 0
+_REPLY = b"\1"
+_MARK = struct.pack("=I", MARK)
+_ARP = b"\x08\x06"
+_ALWAYS = tuple(map(ip_network, ("224.0.0.0/4", "255.255.255.255/32", "fe80::/10", "ff00::/8")))
+"""Destinations that are never behind a gateway: multicast, broadcast and link-local addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Where a family's packets have their addresses: offsets and length, in bytes."""
+
+    version: int
+    protocol: bytes
+    ether_type: bytes
+    source: int
+    destination: int
+    length: int
+
+
+_FAMILIES = (
+    _Family(4, bytes([socket.AF_INET]), b"\x08\x00", 12, 16, 4),
+    _Family(6, bytes([socket.AF_INET6]), b"\x86\xdd", 8, 24, 16),
+)
+_ETHERNET = 14
+"""The length of an Ethernet header, whose last two bytes are the type of what follows."""
+
+
+def is_reply() -> Rule:
+    """Match replies in a connection that a client of another network began."""
+    return (
+        *nftables.ct(nftables.CT_DIRECTION, _REPLY),
+        *nftables.ct(nftables.CT_MARK, _MARK),
+    )
+
+
+def exits(plan: Plan, others: Iterable[OtherNetwork]) -> tuple[tuple[PrefixSet, ...], Chain]:
+    """Return the sets and the chain that stop packets on their way to other networks."""
+    accept, drop = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
+    rules: list[Rule] = [
+        (*nftables.meta(nftables.META_OIFTYPE, LINK_LAYER, equal=False), *accept),
+        (*is_reply(), *accept),
+        *((*from_address(each), *drop) for each in plan.addresses),
+    ]
+    for family in _families(plan):
+        here = nftables.meta(nftables.META_NFPROTO, family.protocol)
+        rules += _judged(here, nftables.NETWORK, family.destination, family)
+    return _sets(plan, others), Chain(
+        "exits", tuple(rules), "filter", nftables.POSTROUTING, _FILTER
+    )
+
+
+def frames(name: str, plan: Plan, others: Iterable[OtherNetwork], *, routed: bool) -> Table | None:
+    """Return the table that stops frames on their way to other networks; None if there are none.
+
+    A frame is judged by its own bytes: what a program says of it may be wrong. With ``routed``, a
+    reply must have come by the kernel's routes, which shows as a routing realm. Kernels without
+    CONFIG_IP_ROUTE_CLASSID can't tell, and believe its mark.
+    """
+    others = tuple(others)
+    accept, drop = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
+    if not others or not plan.inside:
+        return None
+    reply = nftables.meta(nftables.META_MARK, _MARK)
+    if routed:
+        reply += nftables.meta(nftables.META_RTCLASSID)
+    rules: list[Rule] = [(*_ether_type(_ARP), *accept), (*reply, *accept)]
+    for family in _families(plan):
+        here = _ether_type(family.ether_type)
+        rules += _judged(here, nftables.LINK, _ETHERNET + family.destination, family)
+    rules += [(*_ether_type(family.ether_type), *accept) for family in _FAMILIES]
+    devices = tuple(sorted(other.ifname for other in others))
+    chain = Chain("frames", (*rules, drop), "filter", nftables.EGRESS, _FILTER, devices)
+    return Table(name, (chain,), _sets(plan, others), nftables.NETDEV)
+
+
+def from_address(address: InterfaceAddress) -> Rule:
+    """Match packets from an address."""
+    return _address(address, source=True)
+
+
+def to_address(address: InterfaceAddress) -> Rule:
+    """Match packets to an address."""
+    return _address(address, source=False)
+
+
+def _address(address: InterfaceAddress, *, source: bool) -> Rule:
+    family = next(each for each in _FAMILIES if each.version == address.version)
+    offset = family.source if source else family.destination
+    return (
+        *nftables.meta(nftables.META_NFPROTO, family.protocol),
+        *nftables.payload(nftables.NETWORK, offset, address.ip.packed),
+    )
+
+
+def _families(plan: Plan) -> Iterator[_Family]:
+    versions = {net.version for net in plan.inside}
+    return (family for family in _FAMILIES if family.version in versions)
+
+
+def _judged(here: Rule, header: int, offset: int, family: _Family) -> Iterator[Rule]:
+    for name, code in (("near", nftables.ACCEPT), ("inside", nftables.DROP)):
+        found = nftables.within(header, offset, family.length, f"{name}{family.version}")
+        yield (*here, *found, *nftables.verdict(code))
+
+
+def _ether_type(kind: bytes) -> Rule:
+    return nftables.payload(nftables.LINK, _ETHERNET - 2, kind)
+
+
+def _sets(plan: Plan, others: Iterable[OtherNetwork]) -> tuple[PrefixSet, ...]:
+    near = (*_ALWAYS, *plan.bypass, *(net for other in others for net in other.subnets))
+    return tuple(
+        PrefixSet(f"{name}{family.version}", family.version, _of(family.version, prefixes))
+        for family in _families(plan)
+        for name, prefixes in (("near", near), ("inside", plan.inside))
+    )
+
+
+def _of(version: int, prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:
+    return tuple(net for net in prefixes if net.version == version)
