@@ -1,6 +1,6 @@
 """Each page's commands are run from top to bottom, on a host that has nothing of the page yet.
 
-On one release alone: what differs between releases has tests of its own.
+On the newest release and later ones: what differs between releases has tests of its own.
 """
 
 from pathlib import Path
@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.documents import RUN, blocks, pages
-from tests.e2e.docker import docker
+from tests.e2e.docker_release import NEWEST, at_hand, has_pages
 from tests.e2e.documents import host
 from tests.e2e.documents.conftest import Reader
-
-RELEASE = "28.5"
 
 BLOCKS = {page: blocks(page, text) for page, text in pages().items()}
 
@@ -35,9 +33,9 @@ PAGES = sorted(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_release() -> None:
-    if not docker("version", "--format", "{{.Server.Version}}").startswith(RELEASE):
-        pytest.skip(f"the pages are tried on Docker {RELEASE}")
+def newest_release() -> None:
+    if not has_pages(at_hand()):
+        pytest.skip("the pages are tried on Docker {}.{} and later".format(*NEWEST))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.commands import run
 from tests.e2e.conftest import Configurations, configurations_in
 from tests.e2e.docker import docker
+from tests.e2e.docker_release import at_hand
 from tests.e2e.leaks.boundary import BYPASSED, PROBES, networks
 from tests.e2e.leaks.capture import Capture
 from tests.e2e.leaks.probing import Bridge, Suspects
@@ -55,8 +56,7 @@ def suspects(image: str, provider: Provider, uplink: str) -> Iterator[Suspects]:
 @pytest.fixture(scope="session")
 def release() -> tuple[int, ...]:
     """Docker's release, such as (28, 5)."""
-    version = docker("version", "--format", "{{.Server.Version}}")
-    return tuple(int(part) for part in version.split(".")[:2])
+    return at_hand()
 
 
 @pytest.fixture(scope="session")
@@ -74,14 +74,15 @@ def bridges() -> Iterator[dict[str, Bridge]]:
         "a-bridge-high": ("172.29.0.0/24", "fd65::/64"),
     }
     with ExitStack() as stack:
-        made = (stack.enter_context(_bridge(name, *subnets[name])) for name in subnets)
+        made = (stack.enter_context(bridge_network(name, *subnets[name])) for name in subnets)
         yield {bridge.name: bridge for bridge in made}
 
 
 @contextmanager
-def _bridge(name: str, *subnets: str) -> Iterator[Bridge]:
-    options = [option for subnet in subnets for option in ("--subnet", subnet)]
-    docker("network", "create", *(("--ipv6",) if len(subnets) > 1 else ()), *options, name)
+def bridge_network(name: str, *subnets: str, options: tuple[str, ...] = ()) -> Iterator[Bridge]:
+    """An ordinary network, for as long as the block lasts."""
+    ipam = [option for subnet in subnets for option in ("--subnet", subnet)]
+    docker("network", "create", *(("--ipv6",) if len(subnets) > 1 else ()), *options, *ipam, name)
     try:
         yield Bridge(name, networks(*subnets))
     finally:
