@@ -1,0 +1,72 @@
+"""A scene for each module, with the plugin under test; bridges and a capture for all of them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import run
+from tests.e2e.conftest import Configurations, configurations_in
+from tests.e2e.docker import LIVE
+from tests.e2e.leaks.capture import Capture
+from tests.e2e.leaks.probing import Bridge
+from tests.e2e.live.leaks.scene import OUTSIDE, Scene, bridge
+from tests.e2e.provider import NAMESPACE, Provider
+
+# The base edition makes no promise here, and needs no fixtures.
+collect_ignore_glob = [] if LIVE else ["test_*.py"]
+
+UPLINK = "e2e-world"
+# Addresses of tunnels that no other tunnel's AllowedIPs have: Docker before 28 refuses those.
+APART = "100.66.0.0/16"
+
+
+@pytest.fixture(scope="module")
+def configurations(plugin: str, provider: Provider, config_dir: Path) -> Iterator[Configurations]:
+    """The same as for the other tests, but for as long as a module's networks last."""
+    with configurations_in(config_dir, provider) as configurations:
+        yield configurations
+
+
+@pytest.fixture(scope="package")
+def outside(provider: Provider) -> Iterator[Capture]:
+    """All frames in the host's namespace, and a place where leaks go."""
+    run("ip", "link", "add", UPLINK, "type", "dummy")
+    try:
+        run("ip", "link", "set", UPLINK, "up")
+        run("ip", "address", "add", "198.18.78.1/24", "dev", UPLINK)
+        run("ip", "address", "add", "2001:db8:78::1/64", "dev", UPLINK, "nodad")
+        for address in OUTSIDE:
+            run("ip", "route", "add", address, "dev", UPLINK)
+        with Capture() as capture:
+            yield capture
+    finally:
+        run("ip", "link", "del", UPLINK)
+
+
+@pytest.fixture(scope="package")
+def apart(provider: Provider) -> None:
+    """Let the provider send to tunnels' addresses in `APART`."""
+    run("ip", "-n", NAMESPACE, "route", "add", APART, "dev", "wg0")
+
+
+@pytest.fixture(scope="package")
+def bridges(outside: Capture) -> Iterator[tuple[Bridge, Bridge]]:
+    with ExitStack() as stack:
+        yield (
+            stack.enter_context(bridge("b-first", "100.64.111.0/24", "2001:db8:64:11::/64")),
+            stack.enter_context(bridge("b-third", "100.64.112.0/24", "2001:db8:64:12::/64")),
+        )
+
+
+@pytest.fixture(scope="module")
+def scene(
+    configurations: Configurations,
+    plugin: str,
+    outside: Capture,
+    bridges: tuple[Bridge, Bridge],
+    apart: None,
+) -> Scene:
+    """Where scenarios happen, with the plugin under test."""
+    return Scene(configurations, plugin, outside, *bridges)

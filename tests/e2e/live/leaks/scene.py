@@ -1,0 +1,247 @@
+"""Containers on tunnels and bridges, and what is seen of them on the host."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from subprocess import PIPE, Popen
+from uuid import uuid4
+
+from tests.e2e.commands import run, wait_until
+from tests.e2e.conftest import Configurations
+from tests.e2e.docker import IMAGE, Container, docker, network
+from tests.e2e.leaks.boundary import Boundary, networks
+from tests.e2e.leaks.capture import Address, Capture
+from tests.e2e.leaks.probing import Bridge
+from tests.e2e.provider import TUNNEL_IPV4
+
+PYTHON = Path(sys.executable).resolve()
+TESTS = Path(__file__).parents[3]
+PROGRAMS = "tests.e2e.live.leaks"
+DONE = "/tmp/rounds"
+ROUNDS = 2
+EVERYTHING = "0.0.0.0/0, ::/0"
+# Inside a full tunnel, where nobody else sends anything.
+OUTSIDE = (
+    "10.255.78.78",
+    "100.127.78.78",
+    "192.168.78.78",
+    "203.0.113.78",
+    "2001:db8:dead::78",
+    "fdff:dead:78::78",
+)
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """A network, its configuration, and the container's addresses in it."""
+
+    net: str
+    configuration: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a program of a container was seen to send.
+
+    ``leaks``: see Boundary.leaks(). ``reached``: where its marker went in clear, leaks or not.
+    """
+
+    leaks: Counter[str]
+    reached: frozenset[Address]
+
+
+@dataclass(frozen=True)
+class Box(Container):
+    """A container with the host's Python and the programs of this folder."""
+
+    name: str
+    marker: str
+    boundary: Boundary
+    outside: Capture
+
+    def program(self, name: str, *arguments: str) -> str:
+        """Run a program of this folder to its end, and return its output."""
+        return docker(*self._exec(name, *arguments))
+
+    def begin(self, name: str, *arguments: str) -> Popen[str]:
+        """Start a program of this folder, with its input and output here."""
+        command = ("docker", *self._exec(name, *arguments, option="-i"))
+        return Popen(command, stdin=PIPE, stdout=PIPE, text=True)
+
+    def send(self, way: str, *addresses: str) -> Seen:
+        """Send to addresses; see sender.py."""
+        start = self.outside.mark()
+        self.program("sender", way, self.marker, str(ROUNDS), *addresses)
+        return self.seen(start)
+
+    def ask(self) -> Seen:
+        """Ask Docker's resolver for names; see asker.py."""
+        start = self.outside.mark()
+        self.program("asker", self.marker)
+        return self.seen(start)
+
+    def send_on(self, way: str, *addresses: str) -> None:
+        """Begin to send, for as long as the container lasts."""
+        docker(*self._exec("sender", way, self.marker, "0", *addresses, option="--detach"))
+        wait_until(lambda: self.rounds() > 0, "the sender")
+
+    def rounds(self) -> int:
+        """Return the number of rounds that send_on() has done."""
+        done = self.run("sh", "-c", f"cat {DONE} 2>/dev/null || echo 0")
+        return int(done or 0)
+
+    def more_rounds(self) -> None:
+        end = self.rounds() + 1 + ROUNDS
+        wait_until(lambda: self.rounds() >= end, "more rounds of the sender")
+
+    def seen(self, start: int) -> Seen:
+        """Return what has been seen since a mark of the capture."""
+        frames = self.outside.frames[start : self.outside.mark()]
+        marker = self.marker.encode()
+        reached = (frame.ends[1] for frame in frames if frame.ends and marker in frame.packet)
+        return Seen(self.boundary.leaks(frames), frozenset(reached))
+
+    def mac(self) -> str:
+        """Return the MAC address of its device on a bridge."""
+        return self.run("cat", "/sys/class/net/eth0/address")
+
+    def address(self, bridge: Bridge, version: int) -> str:
+        """Return its address on a bridge."""
+        found = self.inspect()["NetworkSettings"]["Networks"][bridge.name]
+        return str(found["IPAddress" if version == 4 else "GlobalIPv6Address"])
+
+    def _exec(self, name: str, *arguments: str, option: str = "") -> tuple[str, ...]:
+        options = (option,) if option else ()
+        environment = ("--env", "PYTHONPATH=/checkout")
+        python = (str(PYTHON), "-B", "-S", "-m", f"{PROGRAMS}.{name}")
+        return ("exec", *options, *environment, self.name, *python, *arguments)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What makes tunnels and containers, and captures; ``driver`` is the plugin."""
+
+    configurations: Configurations
+    driver: str
+    outside: Capture
+    bridge: Bridge
+    third: Bridge
+
+    @contextmanager
+    def tunnel(
+        self,
+        name: str,
+        *addresses: str,
+        allowed_ips: str = EVERYTHING,
+        dns: str = TUNNEL_IPV4,
+        options: tuple[str, ...] = (),
+    ) -> Iterator[Tunnel]:
+        """A tunnel's network; ``dns`` is the file's DNS, empty for none."""
+        interface = f"DNS = {dns}" if dns else ""
+        self.configurations.client(name, *addresses, allowed_ips=allowed_ips, interface=interface)
+        opt = [word for option in options for word in ("--opt", option)]
+        with network(name, "--ipam-driver", "null", *opt, driver=self.driver) as net:
+            own = tuple(address.partition("/")[0] for address in addresses)
+            yield Tunnel(net, name, own)
+
+    @contextmanager
+    def box(
+        self,
+        *on: Tunnel | Bridge,
+        beside: tuple[Bridge, ...] = (),
+        options: tuple[str, ...] = (),
+        command: str = "sleep 600",
+    ) -> Iterator[Box]:
+        """A container on networks from its first instruction on.
+
+        ``beside`` are bridges that it will be on later.
+        """
+        marker = f"leak-{uuid4().hex[:12]}"
+        name = f"container-{marker}"
+        tunnels = [each for each in on if isinstance(each, Tunnel)]
+        bridges = [*(each for each in on if isinstance(each, Bridge)), *beside]
+        boundary = Boundary(
+            marker=marker.encode(),
+            tunnel=frozenset(ip_address(text) for each in tunnels for text in each.addresses),
+            host_interfaces=self.outside.interfaces_before,
+            subnets=tuple(subnet for each in bridges for subnet in each.subnets),
+        )
+        first, *others = (each.net if isinstance(each, Tunnel) else each.name for each in on)
+        command = command.replace("MARKER", marker)
+        start = (IMAGE, "/busybox", "sh", "-c", f"PATH=/bin; {command}")
+        try:
+            docker("create", "--name", name, "--network", first, *_mounts(), *options, *start)
+            for other in others:
+                docker("network", "connect", other, name)
+            docker("start", name)
+            yield Box(name, marker, boundary, self.outside)
+        finally:
+            docker("rm", "--force", name)
+
+
+@contextmanager
+def full_tunnel_and_bridge(scene: Scene, name: str) -> Iterator[tuple[Tunnel, Box]]:
+    """A container on a bridge and a tunnel for everything, of both families."""
+    addresses = ("10.8.110.1/32", "fd08:110::1/128")
+    with (
+        scene.tunnel(name, *addresses) as tunnel,
+        scene.box(scene.bridge, tunnel) as box,
+    ):
+        yield tunnel, box
+
+
+@contextmanager
+def bridge(name: str, *subnets: str) -> Iterator[Bridge]:
+    """A network with both families."""
+    options = [option for subnet in subnets for option in ("--subnet", subnet)]
+    docker("network", "create", "--ipv6", *options, name)
+    try:
+        yield Bridge(name, networks(*subnets))
+    finally:
+        docker("network", "rm", name)
+
+
+def gateways(of: Bridge) -> tuple[str, ...]:
+    """Return the host's addresses on a bridge."""
+    return tuple(str(subnet[1]) for subnet in of.subnets)
+
+
+def device_of(of: Bridge) -> str:
+    """Return the host's device of a bridge."""
+    return f"br-{docker('network', 'inspect', '--format', '{{.Id}}', of.name)[:12]}"
+
+
+@contextmanager
+def answered_for(of: Bridge) -> Iterator[None]:
+    """On a bridge, the host answers ARP and neighbour solicitations for the world."""
+    device = device_of(of)
+    proxied = [address for address in OUTSIDE if ":" in address]
+    _set(f"ipv4/neigh/{device}/proxy_delay", "0")
+    _set(f"ipv4/conf/{device}/proxy_arp", "1")
+    _set(f"ipv6/conf/{device}/proxy_ndp", "1")
+    for address in proxied:
+        run("ip", "neighbour", "add", "proxy", address, "dev", device)
+    try:
+        yield
+    finally:
+        for address in proxied:
+            run("ip", "neighbour", "del", "proxy", address, "dev", device)
+        _set(f"ipv4/conf/{device}/proxy_arp", "0")
+        _set(f"ipv6/conf/{device}/proxy_ndp", "0")
+
+
+def _set(setting: str, value: str) -> None:
+    Path("/proc/sys/net", setting).write_text(value)
+
+
+def _mounts() -> Iterator[str]:
+    """Yield options that give the container the host's Python and the tests, to be read only."""
+    folders = {Path(text) for text in ("/usr", "/lib", "/lib64", sys.base_prefix)}
+    for folder in sorted(folder for folder in folders if folder.exists()):
+        yield from ("--volume", f"{folder}:{folder}:ro")
+    yield from ("--volume", f"{TESTS}:/checkout/tests:ro")
