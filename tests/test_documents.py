@@ -46,6 +46,7 @@ NOT_RUN = {
     ("docs/architecture.md", "tests.lab run"): LAB,
     ("docs/providers.md", "wget"): "stands for a provider's page",
     ("docs/reliability.md", "tests.lab run"): LAB,
+    ("docs/security.md", "tests.lab run"): LAB,
     ("docs/reliability.md", "docker inspect --format"): "needs a container that Docker 29 refused",
     ("docs/reliability.md", "docker plugin upgrade"): (
         "needs a registry; tests/e2e/faults/test_plugin_upgraded.py has one"

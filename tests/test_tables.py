@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from wgplugin.conf.settings import PLUGIN, TUNNEL
 from wgplugin.docker.options import ENDPOINT_OPTIONS, NETWORK_OPTIONS
 
@@ -38,3 +40,18 @@ def test_architecture_has_every_room_once() -> None:
     cells = first_cells(ROOT / "docs" / "architecture.md", "The rooms")
     rooms = [f"`{path.parent.name}/`" for path in (ROOT / "wgplugin").glob("*/__init__.py")]
     assert sorted(cells) == sorted(["beside the rooms", *rooms])
+
+
+@pytest.mark.parametrize("page", ["security.md", "reliability.md"])
+def test_pages_name_tests_that_there_are(page: str) -> None:
+    tests = "\n".join(path.name + path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    rows = re.findall(r"(?:^\|.*\n)+", (ROOT / "docs" / page).read_text(), re.MULTILINE)
+    tables = [table.splitlines() for table in rows if "(`-k`)" in table.partition("\n")[0]]
+    named = {
+        name
+        for table in tables
+        for row in table[2:]
+        for name in re.findall(r"`(\w+)`", row.rsplit("|", 2)[1])
+    }
+    assert named
+    assert not [name for name in named if not re.search(rf"test_\w*{name}|{name}\w*[.]py", tests)]
