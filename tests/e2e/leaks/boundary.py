@@ -60,7 +60,7 @@ class Boundary:
         return Counter({f"{reason}, as {samples[reason]}": found[reason] for reason in found})
 
     def _leak(self, frame: Frame) -> str:
-        if _is_wireguard(frame) or self._is_within_bridge(frame) or self._is_bypassed(frame):
+        if is_wireguard(frame) or self._is_within_bridge(frame) or self._is_bypassed(frame):
             return ""
         where = frame.interface
         if self.marker in frame.packet:
@@ -89,7 +89,7 @@ class Boundary:
         return frame.ends is not None and any(_inside(end, self.bypass) for end in frame.ends)
 
 
-def _is_wireguard(frame: Frame) -> bool:
+def is_wireguard(frame: Frame) -> bool:
     """Tell whether it is WireGuard's own between host and endpoint: messages of types 1 to 4."""
     if frame.interface != HOST_LINK or frame.ends is None or frame.udp is None:
         return False

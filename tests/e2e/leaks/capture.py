@@ -4,8 +4,9 @@ import ctypes
 import os
 import socket
 import struct
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -69,12 +70,16 @@ class Frame:
 class Capture:
     """What is seen in a namespace, this process's own or a named one, while a ``with`` lasts.
 
-    A socket bound to no interface sees all of them, those included that come later.
+    A socket bound to no interface sees all of them, those included that come later. Frames that
+    ``is_ignored`` are not kept: a process in the lab has room for 256 MB.
     """
 
-    def __init__(self, namespace: str = "") -> None:
+    def __init__(
+        self, namespace: str = "", is_ignored: Callable[[Frame], bool] = lambda frame: False
+    ) -> None:
         self.interfaces_before: frozenset[str] = frozenset()
         self._namespace = namespace
+        self._is_ignored = is_ignored
         self._frames: list[Frame] = []
         self._socket: socket.socket | None = None
         self._stop = threading.Event()
@@ -130,7 +135,9 @@ class Capture:
                     packet, address = sock.recvfrom(SNAP_LENGTH)
                 except TimeoutError:
                     continue
-                self._frames.append(Frame(address[0], address[1], packet))
+                frame = Frame(sys.intern(address[0]), address[1], packet)
+                if not self._is_ignored(frame):
+                    self._frames.append(frame)
 
 
 def _enter(namespace: str) -> None:
