@@ -27,7 +27,8 @@ the command's, or 124 if it was stopped at its time limit, or 125 if the lab its
 
 environment:
   LAB_CACHE    the cache folder (default: ~/.cache/wireguard-docker-plugin/lab)
-  LAB_KERNEL   a User-Mode Linux kernel to use instead of building one
+  LAB_KERNEL   a User-Mode Linux kernel to use instead of building one, with the options of
+               kernel.config
   INSTALL=yes  the same as --install
 
 examples:
