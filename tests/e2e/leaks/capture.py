@@ -104,6 +104,10 @@ class Capture:
         """What has been read so far."""
         return self._frames
 
+    def forget(self) -> None:
+        """Forget what has been read so far; marks from before are void."""
+        self._frames.clear()
+
     def mark(self) -> int:
         """Return the number of frames up to now, all of which are read and none of them lost.
 

@@ -45,7 +45,7 @@ def uplink() -> Iterator[str]:
         run("ip", "link", "del", UPLINK)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def suspects(image: str, provider: Provider, uplink: str) -> Iterator[Suspects]:
     # Closed ports are answered at once, however often: what waits for an answer ends quickly.
     run("ip", "netns", "exec", NAMESPACE, "sysctl", "-q", "-w", "net.ipv4.icmp_ratelimit=0")
@@ -56,6 +56,13 @@ def suspects(image: str, provider: Provider, uplink: str) -> Iterator[Suspects]:
 def is_encrypted(frame: Frame) -> bool:
     """Tell whether a frame in the provider's namespace is on its way to or from the host."""
     return frame.interface == "eth0"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten_captures(suspects: Suspects) -> Iterator[None]:
+    yield
+    suspects.outside.forget()
+    suspects.behind.forget()
 
 
 @pytest.fixture(scope="session")

@@ -43,8 +43,8 @@ REAL_PORT = Leak(
 OPEN_AT_THE_END = Leak(
     name="open-at-the-end",
     module="networks/tunnel.py",
-    text="if plan and plan.inside and not plan.opens:",
-    instead="if plan and False:",
+    text="closes = plan and not plan.opens and namespace.only_in(plan, beside)",
+    instead="closes = False",
 )
 OTHERS_REPLIES = Leak(
     name="others-replies",
