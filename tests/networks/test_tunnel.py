@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +194,36 @@ async def test_silent_peer_is_looked_for_and_one_that_answers_is_not(host: LiveH
     host.clock.advance(3.0)
     assert tunnel.silent(100.0)
     await search_until(host, tunnel, THERE)
+
+
+async def test_peer_that_an_edit_removes_is_not_put_back_by_a_search(
+    host: LiveHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.names.hosts["vpn.example.test"] = "192.0.2.1"
+    host.edit(endpoint="vpn.example.test:51820")
+    tunnel = await host.start_container()
+    await tunnel.observe()
+    begun, going_on, apply = asyncio.Event(), asyncio.Event(), host.containers.apply
+
+    async def slowly(*arguments: Any) -> list[str] | None:
+        begun.set()
+        await going_on.wait()
+        return await apply(*arguments)
+
+    monkeypatch.setattr(host.containers, "apply", slowly)
+    host.put(host.text.partition("[Peer]")[0])
+    reloading = asyncio.create_task(settle(tunnel))
+    await begun.wait()
+    host.names.hosts["vpn.example.test"] = "192.0.2.2"
+    host.clock.advance(600.0)
+    tunnel.search(Settings(re_resolve_after=100.0))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    going_on.set()
+    await reloading
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not host.inside.devices[DEVICE].peers
 
 
 async def test_leave_takes_all_out_if_it_shall_and_a_later_edit_puts_nothing_back(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from wgplugin.codes import Code
@@ -96,15 +96,19 @@ class Sandbox:
                 await self._guard(self._applied)
         return observed
 
-    async def configure(self, change: DeviceConfig) -> None:
-        """Change the device.
+    async def configure(self, choose: Callable[[], DeviceConfig | None]) -> bool:
+        """Make the change of the device that is chosen once no plan is being applied, if any.
+
+        Returns whether one was made.
 
         Raises:
             PluginError: the kernel refuses.
         """
         async with self._lock:
-            if not self.is_over:
-                await self._containers.configure(self._key, self._device, change)
+            change = None if self.is_over else choose()
+            if change is None:
+                return False
+            return await self._containers.configure(self._key, self._device, change)
 
     async def end(self, plan: Plan | None) -> None:
         """Take out what was put there, but for the device; or leave it closed by ``plan``.

@@ -16,7 +16,7 @@ from wgplugin.model import namespace
 from wgplugin.model.attachment import device_config
 from wgplugin.model.backends import Observed
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
-from wgplugin.model.device import DeviceConfig, Key, PeerConfig, SocketAddress, short
+from wgplugin.model.device import DeviceConfig, Key, Peer, PeerConfig, SocketAddress, short
 from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import Prefix
@@ -288,15 +288,21 @@ class Tunnel:
         return replace(plan, place=self.planned.place, all_names=self.planned.all_names)
 
     async def _move(self, section: PeerSection, address: SocketAddress) -> None:
-        peers = self.observed.device.peers if self.observed else ()
-        peer = next((peer for peer in peers if peer.public_key == section.public_key), None)
-        known = self._config and section in self._config.peers
-        if not peer or not known or peer.endpoint == address:
-            return
-        change = PeerConfig(section.public_key, endpoint=address)
-        await self._sandbox.configure(DeviceConfig(peers=(change,)))
-        if peer.endpoint is None:
+        before = self._peer(section)
+
+        def change() -> DeviceConfig | None:
+            peer = self._peer(section)
+            known = self._config and section in self._config.peers
+            if not peer or not known or peer.endpoint == address:
+                return None
+            return DeviceConfig(peers=(PeerConfig(section.public_key, endpoint=address),))
+
+        if await self._sandbox.configure(change) and before and before.endpoint is None:
             log.info("%s: peer %s is found: %s", self, short(section.public_key), address)
+
+    def _peer(self, section: PeerSection) -> Peer | None:
+        peers = self.observed.device.peers if self.observed else ()
+        return next((peer for peer in peers if peer.public_key == section.public_key), None)
 
 
 def _moved(before: InterfaceConfig | None, after: InterfaceConfig) -> set[Key]:
