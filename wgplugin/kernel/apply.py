@@ -41,7 +41,6 @@ _SO_SNDBUFFORCE = 32
 _SMALL = 200_000
 """A batch of so many bytes fits a socket as it is (net.core.wmem_default)."""
 
-
 _LACKING = (errno.EOPNOTSUPP, errno.ENOENT, errno.EAFNOSUPPORT)
 """The kernel's answers to a part of nftables that it doesn't have."""
 
@@ -150,7 +149,7 @@ def clear(device: str, owner: int) -> None:
     name = firewall.table_name(owner)
     for family in (nftables.INET, nftables.NETDEV):
         with contextlib.suppress(OSError):
-            _send(nftables.delete_table(name, family))
+            _delete(name, family)
     with Links() as links:
         link = links.find(device)
         index = link.index if link else 0
@@ -160,12 +159,12 @@ def clear(device: str, owner: int) -> None:
 def _apply_frames(wanted: Plan, others: frozenset[OtherNetwork]) -> bool:
     """Stop frames, by as much as the kernel has; return whether it can."""
     for routed in (True, False):
+        table = firewall.frame_table(wanted, others, routed=routed)
         try:
-            table = firewall.frame_table(wanted, others, routed=routed)
             if table:
                 _install(table)
             else:
-                _send(nftables.delete_table(firewall.table_name(wanted.owner), nftables.NETDEV))
+                _delete(firewall.table_name(wanted.owner), nftables.NETDEV)
         except OSError as error:
             if error.errno not in _LACKING:
                 message = f"the kernel's nftables can't stop frames: {error.strerror}"
@@ -206,6 +205,15 @@ def _install(table: Table) -> None:
         _send(nftables.create_table(table))
     except FileExistsError:
         _send(nftables.replace_table(table))
+
+
+def _delete(name: str, family: int) -> None:
+    """Delete a table, if there is one; raise OSError if the kernel refuses."""
+    try:
+        _send(nftables.delete_table(name, family))
+    except OSError as error:
+        if error.errno not in _LACKING:
+            raise
 
 
 def _send(messages: list[bytes]) -> None:

@@ -16,12 +16,9 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from wgplugin.kernel import nftables
-from wgplugin.kernel.nftables import Chain, PrefixSet, Rule, Table
+from wgplugin.kernel.nftables import Chain, PrefixSet, Rule
 from wgplugin.model.namespace import MARK, OtherNetwork, Plan
 from wgplugin.model.prefixes import InterfaceAddress, Prefix
-
-LINK_LAYER = struct.pack("=H", 1)
-"""The type of the devices of Docker's other networks (ARPHRD_ETHER)."""
 
 _FILTER = 0
 _REPLY = b"\1"
@@ -59,33 +56,28 @@ def is_reply() -> Rule:
     )
 
 
-def exits(plan: Plan, others: Iterable[OtherNetwork]) -> tuple[tuple[PrefixSet, ...], Chain]:
-    """Return the sets and the chain that stop packets on their way to other networks."""
+def exits(plan: Plan) -> Chain:
+    """Return the chain that stops packets on their way to other networks, with prefix_sets()."""
     accept, drop = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
     rules: list[Rule] = [
-        (*nftables.meta(nftables.META_OIFTYPE, LINK_LAYER, equal=False), *accept),
+        (*nftables.meta(nftables.META_OIFTYPE, nftables.ETHERNET, equal=False), *accept),
         (*is_reply(), *accept),
         *((*from_address(each), *drop) for each in plan.addresses),
     ]
     for family in _families(plan):
         here = nftables.meta(nftables.META_NFPROTO, family.protocol)
         rules += _judged(here, nftables.NETWORK, family.destination, family)
-    return _sets(plan, others), Chain(
-        "exits", tuple(rules), "filter", nftables.POSTROUTING, _FILTER
-    )
+    return Chain("exits", tuple(rules), "filter", nftables.POSTROUTING, _FILTER)
 
 
-def frames(name: str, plan: Plan, others: Iterable[OtherNetwork], *, routed: bool) -> Table | None:
-    """Return the table that stops frames on their way to other networks; None if there are none.
+def frames(plan: Plan, devices: Iterable[str], *, routed: bool) -> Chain:
+    """Return the chain that stops frames on their way out by devices, with prefix_sets().
 
     A frame is judged by its own bytes: what a program says of it may be wrong. With ``routed``, a
     reply must have come by the kernel's routes, which shows as a routing realm. Kernels without
     CONFIG_IP_ROUTE_CLASSID can't tell, and believe its mark.
     """
-    others = tuple(others)
     accept, drop = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
-    if not others or not plan.inside:
-        return None
     reply = nftables.meta(nftables.META_MARK, _MARK)
     if routed:
         reply += nftables.meta(nftables.META_RTCLASSID)
@@ -94,9 +86,20 @@ def frames(name: str, plan: Plan, others: Iterable[OtherNetwork], *, routed: boo
         here = _ether_type(family.ether_type)
         rules += _judged(here, nftables.LINK, _ETHERNET + family.destination, family)
     rules += [(*_ether_type(family.ether_type), *accept) for family in _FAMILIES]
-    devices = tuple(sorted(other.ifname for other in others))
-    chain = Chain("frames", (*rules, drop), "filter", nftables.EGRESS, _FILTER, devices)
-    return Table(name, (chain,), _sets(plan, others), nftables.NETDEV)
+    rules.append(drop)
+    names = tuple(sorted(devices))
+    return Chain("frames", tuple(rules), "filter", nftables.EGRESS, _FILTER, names)
+
+
+def prefix_sets(plan: Plan, others: Iterable[OtherNetwork]) -> tuple[PrefixSet, ...]:
+    """Return the sets of the prefixes inside the tunnel, and of those near that may leave."""
+    near = (*_ALWAYS, *plan.bypass, *(net for other in others for net in other.subnets))
+    kinds = (("near", near), ("inside", plan.inside))
+    return tuple(
+        PrefixSet(f"{name}{family.version}", family.version, _of(family.version, prefixes))
+        for family in _families(plan)
+        for name, prefixes in kinds
+    )
 
 
 def from_address(address: InterfaceAddress) -> Rule:
@@ -131,15 +134,6 @@ def _judged(here: Rule, header: int, offset: int, family: _Family) -> Iterator[R
 
 def _ether_type(kind: bytes) -> Rule:
     return nftables.payload(nftables.LINK, _ETHERNET - 2, kind)
-
-
-def _sets(plan: Plan, others: Iterable[OtherNetwork]) -> tuple[PrefixSet, ...]:
-    near = (*_ALWAYS, *plan.bypass, *(net for other in others for net in other.subnets))
-    return tuple(
-        PrefixSet(f"{name}{family.version}", family.version, _of(family.version, prefixes))
-        for family in _families(plan)
-        for name, prefixes in (("near", near), ("inside", plan.inside))
-    )
 
 
 def _of(version: int, prefixes: Iterable[Prefix]) -> tuple[Prefix, ...]:

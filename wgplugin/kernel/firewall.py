@@ -8,17 +8,15 @@ when the tunnel's address changes.
 from __future__ import annotations
 
 import socket
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from wgplugin.kernel import names, nftables
-from wgplugin.kernel.exits import LINK_LAYER, exits, frames, is_reply, to_address
-from wgplugin.kernel.nftables import Chain, Rule, Table
+from wgplugin.kernel.exits import exits, frames, is_reply, prefix_sets, to_address
+from wgplugin.kernel.nftables import Chain, PrefixSet, Rule, Table
 from wgplugin.model.namespace import MARK, OtherNetwork, Plan
 
 RAW, MANGLE = -300, -150
 
-_NO_LINK_LAYER = struct.pack("=H", 65534)
 _LOCAL = 2
 _IPV6, _ICMPV6 = bytes([socket.AF_INET6]), bytes([socket.IPPROTO_ICMPV6])
 _ROUTER_ADVERTISEMENT, _REDIRECT = b"\x86", b"\x89"
@@ -36,21 +34,28 @@ def table(plan: Plan, others: Iterable[OtherNetwork]) -> Table:
         *_clients(),
         Chain("intruders", (*_intruders(plan),), hook=nftables.PREROUTING, priority=RAW),
     ]
-    sets, exit_chain = exits(plan, others)
+    sets: tuple[PrefixSet, ...] = ()
     if plan.inside:
-        chains.append(exit_chain)
+        chains.append(exits(plan))
+        sets = prefix_sets(plan, others)
     return Table(table_name(plan.owner), (*chains, *names.chains(plan)), sets)
 
 
-def frame_table(plan: Plan, others: Iterable[OtherNetwork], *, routed: bool = True) -> Table | None:
-    """Return a plan's table for frames; see exits.frames()."""
-    return frames(table_name(plan.owner), plan, others, routed=routed)
+def frame_table(
+    plan: Plan, others: Collection[OtherNetwork], *, routed: bool = True
+) -> Table | None:
+    """Return a plan's table for frames, None if it needs none; see exits.frames()."""
+    if not others or not plan.inside:
+        return None
+    chain = frames(plan, (other.ifname for other in others), routed=routed)
+    sets = prefix_sets(plan, others)
+    return Table(table_name(plan.owner), (chain,), sets, nftables.NETDEV)
 
 
 def _clients() -> Iterator[Chain]:
     """Mark connections that clients of other networks begin, and the replies to them."""
     begun = (
-        *nftables.meta(nftables.META_IIFTYPE, LINK_LAYER),
+        *nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET),
         *nftables.ct(nftables.CT_DIRECTION, b"\0"),
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
         *nftables.set_ct_mark(MARK),
@@ -66,8 +71,8 @@ def _intruders(plan: Plan) -> Iterator[Rule]:
     From the tunnel, these are packets to addresses of other networks. From other networks, packets
     to the tunnel's addresses, and router advertisements and redirects, which would change routes.
     """
-    from_tunnel = nftables.meta(nftables.META_IIFTYPE, _NO_LINK_LAYER)
-    from_others = nftables.meta(nftables.META_IIFTYPE, LINK_LAYER)
+    from_tunnel = nftables.meta(nftables.META_IIFTYPE, nftables.NO_LINK_LAYER)
+    from_others = nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET)
     yield (
         *from_tunnel,
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),

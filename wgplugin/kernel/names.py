@@ -26,7 +26,6 @@ BEFORE_DOCKER, BEFORE_ALL_NAMES = -110, -111
 
 DOCKERS_RESOLVER = IPv4Address("127.0.0.11").packed
 PORT = struct.pack(">H", 53)
-_NO_LINK_LAYER = struct.pack("=H", 65534)
 _IPV4 = bytes([socket.AF_INET])
 _UDP, _TCP = bytes([socket.IPPROTO_UDP]), bytes([socket.IPPROTO_TCP])
 _DESTINATION, _SOURCE = 16, 12
@@ -104,7 +103,7 @@ def _sources() -> Chain:
     """Give queries from the loopback, now on their way into the tunnel, the tunnel's address."""
     rule = (
         *_ipv4(),
-        *nftables.meta(nftables.META_OIFTYPE, _NO_LINK_LAYER),
+        *nftables.meta(nftables.META_OIFTYPE, nftables.NO_LINK_LAYER),
         *_loopback(_SOURCE),
         *nftables.masquerade(),
     )
@@ -118,10 +117,10 @@ def _ends(domain: str) -> Iterator[Rule]:
     """
     labels = domain.strip(".").lower().encode().split(b".")
     text = b"".join(bytes([len(label)]) + label for label in labels if label) + b"\0"
+    end = text[-_MOST_BYTES:]
+    mask = bytes(0xDF if chr(byte).isalpha() else 0xFF for byte in end)
+    value = bytes(byte & bit for byte, bit in zip(end, mask, strict=True))
     for start in range(_LONGEST_NAME - len(text) + 1):
-        end = text[-_MOST_BYTES:]
-        mask = bytes(0xDF if chr(byte).isalpha() else 0xFF for byte in end)
-        value = bytes(byte & bit for byte, bit in zip(end, mask, strict=True))
         offset = _QUESTION + start + len(text) - len(end)
         if offset > _LARGEST_OFFSET:
             return

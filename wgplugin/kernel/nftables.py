@@ -24,6 +24,9 @@ EGRESS = 1
 
 ACCEPT, DROP = 1, 0
 
+ETHERNET, NO_LINK_LAYER = struct.pack("=H", 1), struct.pack("=H", 65534)
+"""Types of links (linux/if_arp.h): Docker's other networks have Ethernet, WireGuard has none."""
+
 META_MARK, META_IIFTYPE, META_OIFTYPE, META_NFPROTO, META_L4PROTO = 3, 8, 9, 15, 16
 META_RTCLASSID = 13
 CT_DIRECTION, CT_MARK, CT_PROTO_DST = 1, 3, 12

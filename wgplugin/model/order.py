@@ -19,6 +19,10 @@ def arrange(plans: Iterable[Plan]) -> tuple[Plan, ...]:
     Names are asked of the first full tunnel with a DNS server, or else of the first tunnel with
     one; those of another tunnel's search domains, of that tunnel's server.
     """
+    plans = tuple(plans)
+    if len(plans) == 1:
+        # The common case: its prefixes, maybe thousands, needn't be looked at.
+        return (replace(plans[0], place=0, all_names=True),)
     ordered = sorted(plans, key=lambda plan: (-plan.priority, plan.configuration, plan.device))
     asked = [plan.device for plan in sorted(ordered, key=_is_partial) if plan.dns][:1]
     before: dict[Prefix, int] = {}

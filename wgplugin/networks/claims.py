@@ -125,8 +125,7 @@ class Endpoints:
         # Docker may still be setting up an endpoint that this run of the plugin created.
         if self._is_of_this_run(endpoint) and self._is_settling(endpoint):
             return False
-        places = await self._host.locations()
-        return places.get(device_name(endpoint.id)) is not Location.CONTAINER
+        return not await self.is_in_container(endpoint.id)
 
     async def _drop(self, endpoint: Endpoint) -> None:
         async with self.lock(endpoint.id):

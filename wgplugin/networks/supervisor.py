@@ -19,6 +19,7 @@ from wgplugin.conf.folder import Files
 from wgplugin.conf.settings import Settings
 from wgplugin.errors import PluginError, StoreError
 from wgplugin.model.docker_routes import DockerRoute
+from wgplugin.model.identity import device_name
 from wgplugin.model.order import arrange
 from wgplugin.networks.insides import Limits
 from wgplugin.networks.services import Services
@@ -78,12 +79,11 @@ class Supervisor:
         # Docker fails to set a route that another tunnel has.
         taken = {net for other in self._with(tunnel) for net in other.expected}
         given = tuple(each for each in endpoint.route_values if each.destination not in taken)
-        routes = await tunnel.block_exits(given)
-        # Not known by the routes: another tunnel may have all of them.
-        if await self._services.containers.exists(sandbox):
+        closed = await tunnel.block_exits(given)
+        if closed or await self._services.containers.exists(sandbox):
             self._reached.add(endpoint.id)
         self._begin(tunnel)
-        return routes
+        return () if closed else given
 
     async def settled(self, endpoint_id: str) -> None:
         """Wait until a tunnel is set up, if its container was there when it joined.
@@ -123,8 +123,8 @@ class Supervisor:
 
     async def run(self) -> None:
         """Keep all tunnels in line with the files, until cancelled."""
-        await self._tell_limits()
         await self.resume()
+        await self._tell_limits()
         timings = self._services.timings
         for tick in itertools.count(1):
             await asyncio.sleep(timings.tick)
@@ -169,9 +169,9 @@ class Supervisor:
 
     async def _arrange(self, tunnel: Tunnel) -> None:
         """Give the tunnels of a container their places; see model.order."""
-        found = {each.planned.device: each for each in self._with(tunnel) if each.planned}
-        for plan in arrange(each.planned for each in found.values() if each.planned):
-            await found[plan.device].arrange(plan)
+        tunnels = {device_name(each.endpoint.id): each for each in self._with(tunnel)}
+        for plan in arrange(filter(None, (each.planned for each in tunnels.values()))):
+            await tunnels[plan.device].arrange(plan)
 
     def _with(self, tunnel: Tunnel) -> list[Tunnel]:
         """Return the tunnels of a tunnel's container."""

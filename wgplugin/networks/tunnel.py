@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
@@ -101,18 +102,17 @@ class Tunnel:
 
     async def recall(self) -> None:
         """Plan the tunnel as its files say; its device may have another configuration."""
-        try:
-            files = await self._services.folder.read(self.endpoint.configuration)
-            self.planned = self._planned(files)
-        except PluginError:
-            # The first reload reports it.
-            self._version = ""
+        # The first reload reports an error.
+        with contextlib.suppress(PluginError):
+            self.planned = self._planned(
+                await self._services.folder.read(self.endpoint.configuration)
+            )
 
-    async def block_exits(self, routes: tuple[DockerRoute, ...]) -> tuple[DockerRoute, ...]:
+    async def block_exits(self, routes: Iterable[DockerRoute]) -> bool:
         """Close all ways out of the container but the tunnel, which isn't there yet.
 
-        Returns the routes that Docker must set instead, of the ``routes`` that it could: the
-        container's namespace may not be there yet either.
+        Returns whether that was done: the container's namespace may not be there yet either. If
+        not, Docker must set the ``routes``.
         """
         plan, closed = self.planned, False
         try:
@@ -120,11 +120,9 @@ class Tunnel:
                 closed = await self._sandbox.block_exits(plan)
         except PluginError as error:
             self._conditions.note(Condition.SETTING_UP, f"not closed yet: {error}")
-        if closed:
-            return ()
-        if plan is None or plan.own_table:
+        if not closed and (plan is None or plan.own_table):
             self.expected = tuple(route.destination for route in routes)
-        return routes
+        return closed
 
     async def finish(self) -> None:
         """Set up the tunnel in its container, once Docker has put the device there."""
