@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[1] / "wgplugin"
 LEAKS = [
     leak
     for module in (planted, planted_live)
-    for leak in vars(module).values()
+    for value in vars(module).values()
+    for leak in (value if isinstance(value, tuple) else (value,))
     if isinstance(leak, Leak)
 ]
 

@@ -65,6 +65,20 @@ def test_endpoint_that_was_settling_at_the_start_is_dropped_when_it_never_settle
     assert not host.backend.devices
 
 
+async def activated(folder: Path) -> tuple[int, object]:
+    """Serve a plugin until it has answered a call; return its answer."""
+    plugin = assemble(ConfigFolder(folder), Store(folder / "state"), MemoryHost(), Resolver())
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        listener.listen()
+        serving = asyncio.create_task(serve.serve(plugin, listener))
+        answer = await asyncio.to_thread(Client(folder / "socket").call, "Plugin.Activate")
+        assert not serving.done()
+        serving.cancel()
+        await asyncio.wait([serving])
+        return answer
+
+
 def test_server_does_nothing_until_it_is_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,21 +86,8 @@ def test_server_does_nothing_until_it_is_called(
         raise AssertionError("the server woke up without a call")
 
     monkeypatch.setattr(uvicorn.server.Server, "on_tick", tick)
-    store = Store(tmp_path / "state")
-    plugin = assemble(ConfigFolder(tmp_path), store, MemoryHost(), Resolver())
-
-    async def run() -> None:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(tmp_path / "socket"))
-            listener.listen()
-            serving = asyncio.create_task(serve.serve(plugin, listener))
-            answer = await asyncio.to_thread(Client(tmp_path / "socket").call, "Plugin.Activate")
-            assert answer == (200, {"Implements": ["NetworkDriver"]})
-            assert not serving.done()
-            serving.cancel()
-            await asyncio.wait([serving])
-
-    asyncio.run(run())
+    answer = asyncio.run(activated(tmp_path))
+    assert answer == (200, {"Implements": ["NetworkDriver"]})
 
 
 def test_end_of_the_upkeep_is_logged_and_calls_are_served_on(
@@ -96,19 +97,6 @@ def test_end_of_the_upkeep_is_logged_and_calls_are_served_on(
         raise RuntimeError("a mistake in the plugin")
 
     monkeypatch.setattr(NoInsides, "run", fail)
-    store = Store(tmp_path / "state")
-    plugin = assemble(ConfigFolder(tmp_path), store, MemoryHost(), Resolver())
-
-    async def run() -> None:
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(tmp_path / "socket"))
-            listener.listen()
-            serving = asyncio.create_task(serve.serve(plugin, listener))
-            answer = await asyncio.to_thread(Client(tmp_path / "socket").call, "Plugin.Activate")
-            assert answer[0] == 200
-            serving.cancel()
-            await asyncio.wait([serving])
-
-    asyncio.run(run())
+    assert asyncio.run(activated(tmp_path))[0] == 200
     assert "the upkeep failed unexpectedly [WG503]" in caplog.text
     assert "a mistake in the plugin" in caplog.text

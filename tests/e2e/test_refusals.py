@@ -1,15 +1,14 @@
 """A refused start costs a container nothing: it has its networks, and its next start works."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from tests.e2e.commands import refused
-from tests.e2e.conftest import Configurations, configurations_in
+from tests.e2e.conftest import Configurations
 from tests.e2e.docker import IMAGE, LIVE, Container, docker, network
-from tests.e2e.provider import Provider
+from tests.e2e.lasting import configurations
 from tests.e2e.refusal_causes import CAUSES, CAUSES_IN_BASE, hosts_restored
 from tests.e2e.refusals import (
     Cause,
@@ -21,14 +20,9 @@ from tests.e2e.refusals import (
 )
 from wgplugin.codes import Code
 
+__all__ = ["configurations"]
+
 pytestmark = pytest.mark.skipif(LIVE, reason="the live edition's are in tests/e2e/live")
-
-
-@pytest.fixture(scope="module")
-def configurations(plugin: str, provider: Provider, config_dir: Path) -> Iterator[Configurations]:
-    """The same as for the other tests, but for as long as the module's networks last."""
-    with configurations_in(config_dir, provider) as configurations:
-        yield configurations
 
 
 @pytest.fixture(scope="module")

@@ -8,26 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.commands import run
-from tests.e2e.conftest import Configurations, configurations_in
 from tests.e2e.docker import docker
 from tests.e2e.docker_release import at_hand
+from tests.e2e.lasting import configurations
 from tests.e2e.leaks.boundary import BYPASSED, PROBES, is_wireguard, networks
 from tests.e2e.leaks.capture import Capture, Frame
 from tests.e2e.leaks.probing import Bridge, Suspects
 from tests.e2e.provider import NAMESPACE, Provider
+
+__all__ = ["configurations"]
 
 NULL_IPAM = ("--ipam-driver", "null")
 UPLINK = "e2e-uplink"
 # On the uplink, where nothing answers.
 LAN_RESOLVER = "198.18.0.53"
 LOOPBACK_RESOLVER = "127.0.0.1"
-
-
-@pytest.fixture(scope="module")
-def configurations(plugin: str, provider: Provider, config_dir: Path) -> Iterator[Configurations]:
-    """The same as for the other tests, but for as long as a module's networks last."""
-    with configurations_in(config_dir, provider) as configurations:
-        yield configurations
 
 
 @pytest.fixture(scope="session")

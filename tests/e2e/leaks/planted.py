@@ -39,18 +39,19 @@ ON_LINK_DEFAULT = Leak(
 
 
 @contextmanager
-def leaking_plugin(leak: Leak, config_dir: Path) -> Iterator[str]:
-    """A plugin with the leak, beside the one under test.
+def leaking_plugin(*leaks: Leak, config_dir: Path, config: str = "config.json") -> Iterator[str]:
+    """A plugin with these leaks, beside the one under test; ``config`` is that of its edition.
 
     The changed source lies next to the compiled module, and Python prefers it.
     """
-    plugin = f"wireguard-e2e-{leak.name}:latest"
+    plugin = f"wireguard-e2e-{leaks[0].name}:latest"
     with TemporaryDirectory() as folder:
         rootfs = Path(folder, "rootfs")
         rootfs.mkdir()
         run("tar", "-C", str(rootfs), "-xf", str(CHECKOUT / "build" / "rootfs.tar"))
-        _plant(leak, rootfs / PACKAGE)
-        shutil.copy(CHECKOUT / "plugin" / "config.json", folder)
+        for module in {leak.module for leak in leaks}:
+            _plant(module, [leak for leak in leaks if leak.module == module], rootfs / PACKAGE)
+        shutil.copy(CHECKOUT / "plugin" / config, Path(folder, "config.json"))
         docker("plugin", "create", plugin, folder)
     try:
         docker("plugin", "set", plugin, f"config.source={config_dir}")
@@ -61,9 +62,11 @@ def leaking_plugin(leak: Leak, config_dir: Path) -> Iterator[str]:
         docker("plugin", "rm", "--force", plugin)
 
 
-def _plant(leak: Leak, package: Path) -> None:
-    source = (CHECKOUT / "wgplugin" / leak.module).read_text()
-    assert source.count(leak.text) == 1, f"{leak.module} has no {leak.text!r} to plant a leak in"
-    planted = package / leak.module
-    assert planted.with_suffix(".pyc").exists(), f"the plugin has no {leak.module}"
-    planted.write_text(source.replace(leak.text, leak.instead))
+def _plant(module: str, leaks: list[Leak], package: Path) -> None:
+    source = (CHECKOUT / "wgplugin" / module).read_text()
+    for leak in leaks:
+        assert source.count(leak.text) == 1, f"{module} has no {leak.text!r} to plant a leak in"
+        source = source.replace(leak.text, leak.instead)
+    planted = package / module
+    assert planted.with_suffix(".pyc").exists(), f"the plugin has no {module}"
+    planted.write_text(source)

@@ -18,7 +18,7 @@ def test_dockers_own_gateway_is_caught(
 ) -> None:
     name = configurations.client("planted", "10.8.60.1/32", allowed_ips="10.8.0.0/16")
     with (
-        leaking_plugin(DOCKERS_GATEWAY, config_dir) as plugin,
+        leaking_plugin(DOCKERS_GATEWAY, config_dir=config_dir) as plugin,
         network(name, *NULL_IPAM, driver=plugin) as net,
         suspects.on(net) as suspect,
     ):
@@ -35,7 +35,7 @@ def test_on_link_default_is_caught_where_docker_takes_it(
     name = configurations.client("planted", "10.8.60.1/32", allowed_ips="0.0.0.0/0")
     bridge = bridges["a-bridge-dual"]
     with (
-        leaking_plugin(ON_LINK_DEFAULT, config_dir) as plugin,
+        leaking_plugin(ON_LINK_DEFAULT, config_dir=config_dir) as plugin,
         network(name, *NULL_IPAM, driver=plugin) as net,
     ):
         if release < (28,):

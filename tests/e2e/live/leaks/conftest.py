@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.commands import run
-from tests.e2e.conftest import Configurations, configurations_in
+from tests.e2e.conftest import Configurations
 from tests.e2e.docker import LIVE
+from tests.e2e.lasting import configurations
 from tests.e2e.leaks.capture import Capture
 from tests.e2e.leaks.probing import Bridge
 from tests.e2e.live.leaks.scene import OUTSIDE, Scene, bridge
 from tests.e2e.provider import NAMESPACE, Provider
+
+__all__ = ["configurations"]
 
 # The base edition makes no promise here, and needs no fixtures.
 collect_ignore_glob = [] if LIVE else ["test_*.py"]
@@ -20,13 +22,6 @@ collect_ignore_glob = [] if LIVE else ["test_*.py"]
 UPLINK = "e2e-world"
 # Addresses of tunnels that no other tunnel's AllowedIPs have: Docker before 28 refuses those.
 APART = "100.66.0.0/16"
-
-
-@pytest.fixture(scope="module")
-def configurations(plugin: str, provider: Provider, config_dir: Path) -> Iterator[Configurations]:
-    """The same as for the other tests, but for as long as a module's networks last."""
-    with configurations_in(config_dir, provider) as configurations:
-        yield configurations
 
 
 @pytest.fixture(scope="package")

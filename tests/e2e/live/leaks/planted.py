@@ -1,14 +1,6 @@
 """The live edition's plugin with faults planted, each of which a scenario must find."""
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from tests.e2e.commands import run
-from tests.e2e.docker import docker
-from tests.e2e.leaks.planted import CHECKOUT, PACKAGE, Leak
+from tests.e2e.leaks.planted import Leak
 
 NO_EXITS = Leak(
     name="no-exits",
@@ -69,35 +61,3 @@ ADVERTISEMENTS = Leak(
     text="if any(net.version == 6 for net in plan.inside):",
     instead="if False:",
 )
-
-
-@contextmanager
-def faulty_plugin(*leaks: Leak, config_dir: Path) -> Iterator[str]:
-    """A plugin with these faults, beside the one under test."""
-    plugin = f"wireguard-e2e-{leaks[0].name}:latest"
-    with TemporaryDirectory() as folder:
-        rootfs = Path(folder, "rootfs")
-        rootfs.mkdir()
-        run("tar", "-C", str(rootfs), "-xf", str(CHECKOUT / "build" / "rootfs.tar"))
-        for module in {leak.module for leak in leaks}:
-            _plant(module, [leak for leak in leaks if leak.module == module], rootfs / PACKAGE)
-        shutil.copy(CHECKOUT / "plugin" / "config.live.json", Path(folder, "config.json"))
-        docker("plugin", "create", plugin, folder)
-    try:
-        docker("plugin", "set", plugin, f"config.source={config_dir}")
-        docker("plugin", "enable", plugin)
-        yield plugin
-        docker("plugin", "disable", plugin)
-    finally:
-        docker("plugin", "rm", "--force", plugin)
-
-
-def _plant(module: str, leaks: list[Leak], package: Path) -> None:
-    """Put the changed source next to the compiled module: Python prefers it."""
-    source = (CHECKOUT / "wgplugin" / module).read_text()
-    for leak in leaks:
-        assert source.count(leak.text) == 1, f"{module} has no {leak.text!r} to plant a fault in"
-        source = source.replace(leak.text, leak.instead)
-    planted = package / module
-    assert planted.with_suffix(".pyc").exists(), f"the plugin has no {module}"
-    planted.write_text(source)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.leaks.planted import leaking_plugin
 from tests.e2e.live.leaks import scenarios
 from tests.e2e.live.leaks.neighbours import divert, intrude, neighbour
 from tests.e2e.live.leaks.planted import (
@@ -21,10 +22,10 @@ from tests.e2e.live.leaks.planted import (
     OTHERS_REPLIES,
     REAL_PORT,
     TUNNEL_S_ADDRESS,
-    faulty_plugin,
 )
 from tests.e2e.live.leaks.scene import OUTSIDE, Box, Scene, Tunnel, full_tunnel_and_bridge
 
+LIVE_CONFIG = "config.live.json"
 OPEN_WAYS = (
     NO_EXITS,
     NO_FRAMES,
@@ -40,7 +41,7 @@ OPEN_WAYS = (
 @pytest.fixture(scope="module")
 def open_ways(scene: Scene, config_dir: Path) -> Iterator[Scene]:
     """The plugin stops nothing that passes over routes."""
-    with faulty_plugin(*OPEN_WAYS, config_dir=config_dir) as plugin:
+    with leaking_plugin(*OPEN_WAYS, config_dir=config_dir, config=LIVE_CONFIG) as plugin:
         yield replace(scene, driver=plugin)
 
 
@@ -87,7 +88,7 @@ def old_replies(scene: Scene, config_dir: Path) -> Iterator[Scene]:
     Its exits still stop packets.
     """
     faults = (OTHERS_REPLIES, *CLIENTS_OF_A_PLAN, ADVERTISEMENTS)
-    with faulty_plugin(*faults, config_dir=config_dir) as plugin:
+    with leaking_plugin(*faults, config_dir=config_dir, config=LIVE_CONFIG) as plugin:
         yield replace(scene, driver=plugin)
 
 
