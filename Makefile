@@ -76,7 +76,8 @@ bench: tools rootfs ## measure speed, size and memory, here and in the lab: benc
 		&& $(LAB) run --docker $(BENCH_DOCKER) --env BENCH_COMMIT -- python3 -m bench \
 			--effort $(EFFORT) --name "The lab" --lab $(BENCH) \
 			--to bench/results/lab.json --profile bench/profile.txt
-	@python3 -m bench --page bench/results/native.json bench/results/lab.json
+	@python3 -m bench --page bench/results/native.json bench/results/lab.json \
+		--before bench/results/before-live.json
 
 soak: tools rootfs $(VENV) ## the long tests: a storm of containers, thousands of calls, power cuts (in the lab)
 	@$(LAB) run --docker 28.5 --timeout 7200 --env DOCKER_TESTS=yes --env SOAK=yes \

@@ -11,7 +11,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import attach, containers, crowded, start
+from bench import (
+    attach,
+    containers,
+    crowded,
+    live_edit,
+    live_join,
+    live_rest,
+    live_runs,
+    start,
+)
 from bench.attachments import Subject
 from bench.containers import Network
 from bench.machine import facts
@@ -43,6 +52,11 @@ MEASUREMENTS: dict[str, Callable[[Root, Any], Table]] = {
     "memory": lambda root, wanted: start.measure_memory(root),
     "size": lambda root, wanted: start.measure_size(),
     "enable": lambda root, wanted: start.measure_enable(wanted.effort, wanted.lab),
+    "live-rest": lambda root, wanted: live_rest.measure_rest(root, wanted.effort),
+    "live-join": lambda root, wanted: live_join.measure_join(root, wanted.effort),
+    "live-runs": lambda root, wanted: live_runs.measure_live_runs(wanted.effort),
+    "live-routes": lambda root, wanted: live_runs.measure_routes(wanted.effort),
+    "live-edit": lambda root, wanted: live_edit.measure_edit(root, wanted.effort),
 }
 
 
@@ -55,7 +69,8 @@ def main() -> int:
         _parser().error(f"there is nothing called {', '.join(unknown)} to measure")
     if arguments.page:
         reports = [from_json(json.loads(path.read_text())) for path in arguments.page]
-        (RESULTS / "README.md").write_text(markdown(reports))
+        before = arguments.before and from_json(json.loads(arguments.before.read_text()))
+        (RESULTS / "README.md").write_text(markdown(reports, before))
         return 0
     with unpacked() as root:
         about = facts(root)
@@ -125,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--plugin", type=other_plugin, action="append", default=[])
     parser.add_argument(
         "--page", type=Path, nargs="+", metavar="FILE", help="make results/README.md of reports"
+    )
+    parser.add_argument(
+        "--before", type=Path, metavar="FILE", help="show the figures of this report on the page"
     )
     return parser
 

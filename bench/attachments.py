@@ -62,14 +62,21 @@ class Subject:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A container's endpoint on a network of its own: the calls, ready to send."""
+    """A container's endpoint on a network of its own: the calls, ready to send.
+
+    ``details`` is the call EndpointOperInfo. ``sandbox`` is the name of Docker's file for the
+    container's network namespace.
+    """
 
     create_network: bytes
     create_endpoint: bytes
     join: bytes
+    details: bytes
     leave: bytes
     delete_endpoint: bytes
     delete_network: bytes
+    address: str
+    sandbox: str
 
     @classmethod
     def of(cls, subject: Subject, configuration: str, number: int) -> Attachment:
@@ -91,16 +98,20 @@ class Attachment:
         }
         pool = {"AddressSpace": "LocalDefault", "Pool": SUBNET}
         interface = {"Address": address, "AddressIPv6": "", "MacAddress": ""}
-        sandbox = f"/var/run/docker/netns/{key(str(number)).hex()[:12]}"
+        sandbox = key(str(number)).hex()[:12]
+        sandbox_key = f"/var/run/docker/netns/{sandbox}"
         return cls(
             create_network=_call(
                 "CreateNetwork", network, Options=options, IPv4Data=[pool], IPv6Data=[]
             ),
             create_endpoint=_call("CreateEndpoint", endpoint, Interface=interface, Options=ports),
-            join=_call("Join", endpoint, SandboxKey=sandbox, Options=ports),
+            join=_call("Join", endpoint, SandboxKey=sandbox_key, Options=ports),
+            details=_call("EndpointOperInfo", endpoint),
             leave=_call("Leave", endpoint),
             delete_endpoint=_call("DeleteEndpoint", endpoint),
             delete_network=_call("DeleteNetwork", network),
+            address=address,
+            sandbox=sandbox,
         )
 
     def attach(self, connection: Connection) -> str:

@@ -25,6 +25,11 @@ def request(name: str, body: Any) -> bytes:
     return head.encode() + content
 
 
+def get(path: str) -> bytes:
+    """Return the bytes of a request for a page of the plugin's own."""
+    return f"GET {path} HTTP/1.1\r\nHost: plugin\r\n\r\n".encode()
+
+
 class Connection:
     """A connection to a plugin, kept from one call to the next as Docker keeps its own."""
 
@@ -40,7 +45,7 @@ class Connection:
         self.socket.close()
 
     def call(self, call: bytes) -> bytes:
-        """Make a call from request(); return the body of its answer.
+        """Make a call from request() or get(); return the body of its answer.
 
         Raises:
             RefusedError: the call failed, or has no answer.

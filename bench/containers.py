@@ -42,8 +42,14 @@ class Network:
         texts = [f"--opt={key}={value.replace('{n}', 'bench')}" for key, value in options.items()]
         return cls(name, ["--driver", driver, *texts])
 
+    @classmethod
+    def ours(cls, name: str, plugin: str, configuration: str) -> Network:
+        """Return the plugin's kind, with the addresses of a configuration."""
+        option = f"--opt=wireguard-config={configuration}"
+        return cls(name, ["--driver", plugin, option, "--ipam-driver", "null"])
 
-OURS = Network("the plugin", ["--driver", PLUGIN, "--opt=wireguard-config=bench"])
+
+OURS = Network.ours("the plugin", PLUGIN, "bench")
 BRIDGE = Network("bridge", ["--driver", "bridge"])
 
 
@@ -51,12 +57,12 @@ def measure_runs(others: Sequence[Network], effort: float) -> Table:
     """Measure table 4: docker run."""
     with ExitStack() as stack:
         provider = stack.enter_context(Provider())
-        stack.enter_context(_image())
+        stack.enter_context(image())
         stack.enter_context(_installed(provider))
-        steps = {"none": _docker_run("none")}
+        steps = {"none": docker_run("none")}
         for number, kind in enumerate((BRIDGE, OURS, *others)):
-            name = stack.enter_context(_network(f"bench-{number}", kind))
-            steps[kind.name] = _docker_run(name)
+            name = stack.enter_context(network(f"bench-{number}", kind))
+            steps[kind.name] = docker_run(name)
         samples = rounds(steps, repetitions(RUNS, effort))
     rows = compared(samples, BRIDGE.name)
     return Table(
@@ -72,12 +78,12 @@ def measure_transfer(effort: float) -> Table:
     """Measure table 5: throughput. The container and the host have a tunnel each, to one peer."""
     with ExitStack() as stack:
         provider = stack.enter_context(Provider())
-        stack.enter_context(_image())
+        stack.enter_context(image())
         stack.enter_context(_installed(provider))
         stack.enter_context(_host_tunnel(provider))
         stack.enter_context(_server())
-        network = stack.enter_context(_network("bench-0", OURS))
-        pid = stack.enter_context(_container(network))
+        tunnel = stack.enter_context(network("bench-0", OURS))
+        pid = stack.enter_context(_container(tunnel))
         ways = {
             "on the host": ("iperf3", "--bind", ON_HOST),
             "in the container": ("nsenter", "--net", "--target", pid, "iperf3"),
@@ -103,7 +109,8 @@ def measure_transfer(effort: float) -> Table:
     )
 
 
-def _docker_run(network: str) -> Step:
+def docker_run(network: str) -> Step:
+    """Return a step that runs a container whose program ends at once."""
     command = ("docker", "run", "--rm", "--network", network, IMAGE, "/busybox", "true")
     return lambda: run(*command)
 
@@ -113,7 +120,8 @@ def _client(way: Sequence[str], seconds: int) -> tuple[str, ...]:
 
 
 @contextmanager
-def _image() -> Iterator[None]:
+def image() -> Iterator[None]:
+    """Import the image of all containers, a static busybox, until the block ends."""
     busybox = shutil.which("busybox")
     if not busybox:
         raise FileNotFoundError("a static busybox is needed: apt-get install busybox-static")
@@ -127,6 +135,15 @@ def _image() -> Iterator[None]:
 
 
 @contextmanager
+def installed(plugin: str, edition: str, folder: Path) -> Iterator[None]:
+    """Install an edition, with a folder of configurations, until the block ends."""
+    settings = (f"PLUGIN={plugin}", f"EDITION={edition}", f"CONFIG_DIR={folder}")
+    run("make", "install", *settings)
+    yield
+    run("make", "uninstall", *settings)
+
+
+@contextmanager
 def _installed(provider: Provider) -> Iterator[None]:
     """Install the plugin, with a configuration called bench, until the block ends."""
     with TemporaryDirectory(prefix="bench-") as folder:
@@ -137,16 +154,14 @@ def _installed(provider: Provider) -> Iterator[None]:
             f"[Peer]\nPublicKey = {provider.public_key}\nEndpoint = {ENDPOINT}\n"
             "AllowedIPs = 10.8.0.0/16\n"
         )
-        settings = (f"PLUGIN={PLUGIN}", f"CONFIG_DIR={folder}")
-        run("make", "install", *settings)
-        yield
-        run("make", "uninstall", *settings)
+        with installed(PLUGIN, "base", Path(folder)):
+            yield
 
 
 @contextmanager
-def _network(name: str, kind: Network) -> Iterator[str]:
-    ipam = ["--ipam-driver", "null"] if kind is OURS else []
-    run("docker", "network", "create", *kind.arguments, *ipam, name)
+def network(name: str, kind: Network) -> Iterator[str]:
+    """Create a network of that kind and yield its name; remove it with the block."""
+    run("docker", "network", "create", *kind.arguments, name)
     yield name
     run("docker", "network", "rm", name)
 

@@ -18,6 +18,7 @@ from bench.client import Connection, request
 CHECKOUT = Path(__file__).parents[1]
 ARCHIVE = CHECKOUT / "build/rootfs.tar"
 CONFIG = CHECKOUT / "plugin/config.json"
+LIVE_CONFIG = CHECKOUT / "plugin/config.live.json"
 LOG = "tmp/log"
 SOCKET = "run/docker/plugins/wireguard.sock"
 OPTIONS = {"wireguard-config": "{n}"}
@@ -45,21 +46,31 @@ class Root:
         return self.path / SOCKET
 
     @contextmanager
-    def running(self, *python: str) -> Iterator[Process]:
+    def running(self, *python: str, config: Path = CONFIG) -> Iterator[Process]:
         """Start the plugin, and yield it when it answers; see started()."""
-        with self.started(*python) as process:
+        with self.started(*python, config=config) as process:
             process.wait_for_answer()
             yield process
 
     @contextmanager
-    def started(self, *python: str) -> Iterator[Process]:
-        """Start the plugin, or `python` in place of its program; end it with the block."""
+    def started(self, *python: str, config: Path = CONFIG) -> Iterator[Process]:
+        """Start the plugin, or `python` in place of its program; end it with the block.
+
+        The edition is that of `config`; what it mounts must be there.
+        """
         self.socket.unlink(missing_ok=True)
-        entrypoint = json.loads(CONFIG.read_text())["entrypoint"]
+        settings = json.loads(config.read_text())
+        entrypoint = settings["entrypoint"]
+        environment = {each["name"]: each["value"] for each in settings["env"]}
         if python:
             entrypoint = [*entrypoint[: entrypoint.index("-m")], *python, "serve"]
         with (self.path / LOG).open("ab") as log:
-            process = subprocess.Popen(["chroot", self.path, *entrypoint], stdout=log, stderr=log)
+            process = subprocess.Popen(
+                ["chroot", self.path, *entrypoint],
+                env={**os.environ, **environment},
+                stdout=log,
+                stderr=log,
+            )
         try:
             yield Process("the plugin", self.socket, OPTIONS, process.pid)
         finally:

@@ -23,33 +23,28 @@ POLL_SECONDS = 0.01
 # Each stage's depth, description and function.
 TREE = (
     (1, "CreateEndpoint", "wgplugin.docker.driver:Driver.create_endpoint"),
+    (2, "the configuration, and wgplugin.yaml", "wgplugin.conf.folder:ConfigFolder.read"),
+    (3, "its thread: reading and parsing", "wgplugin.conf.folder:ConfigFolder._files"),
+    (4, "parsing alone", "wgplugin.conf.parser:parse"),
     (2, "the routes to give", "wgplugin.networks.direct:attachment"),
     (2, "the record", "wgplugin.state.store:Records.put"),
-    (3, "its thread: write, fsync, rename, fsync", "wgplugin.state.store:Records._write"),
-    (1, "Join", "wgplugin.docker.driver:Driver.join"),
     (2, "where the peers are", "wgplugin.networks.peers:Peers.locate"),
     (2, "the MTU of the way there", "wgplugin.networks.peers:Peers.mtu"),
     (2, "the device, configured", "wgplugin.kernel.host:KernelHost.create"),
     (3, "its thread: netlink", "wgplugin.kernel.host:KernelHost._create"),
+    (1, "Join", "wgplugin.docker.driver:Driver.join"),
     (1, "Leave", "wgplugin.docker.driver:Driver.leave"),
     (1, "DeleteEndpoint", "wgplugin.docker.driver:Driver.delete_endpoint"),
     (2, "the device", "wgplugin.kernel.host:KernelHost.delete"),
     (3, "its thread: netlink", "wgplugin.kernel.host:KernelHost._delete"),
     (2, "the record", "wgplugin.state.store:Records.remove"),
-    (3, "its thread: unlink, fsync", "wgplugin.state.store:Records._unlink"),
-)
-# Parts that several stages share.
-PARTS = (
-    (1, "the configuration, and wgplugin.yaml", "wgplugin.conf.folder:ConfigFolder.read"),
-    (2, "its thread: reading and parsing", "wgplugin.conf.folder:ConfigFolder._files"),
-    (3, "parsing alone", "wgplugin.conf.parser:parse"),
 )
 
 
 def profile(root: Root, facts: Mapping[str, str], effort: float) -> str:
     """Return the profile of attaching and detaching a container, as text."""
     count = repetitions(ROUNDS, effort)
-    targets = ",".join(dict.fromkeys(target for _, _, target in (*TREE, *PARTS)))
+    targets = ",".join(dict.fromkeys(target for _, _, target in TREE))
     shutil.copy(STAGES, root.path)
     write_configurations(root.configurations, {"bench": 1})
     with peers_link(), ExitStack() as stack:
@@ -80,8 +75,6 @@ def _lines(stages: Mapping[str, tuple[int, float]], count: int, mean: float) -> 
     yield from (line(*entry) for entry in TREE)
     served = sum(1000 * stages[target][1] / count for depth, _, target in TREE if depth == 1)
     yield _line(1, "HTTP, JSON, the event loop, the client", 4, mean - served, mean)
-    yield "of which, in several places"
-    yield from (line(*entry) for entry in PARTS)
 
 
 def _line(depth: int, name: str, calls: float, milliseconds: float, mean: float) -> str:

@@ -57,6 +57,10 @@ class Report:
     tables: tuple[Table, ...]
 
 
+Old = Mapping[tuple[str, str], Row]
+"""Rows by their table's title and their own name."""
+
+
 def compared(
     samples: Mapping[str, Sequence[float]], base: str, unit: str = "ms"
 ) -> tuple[Row, ...]:
@@ -87,15 +91,22 @@ def _row(data: Any) -> Row:
     return Row(**{**data, "values": Summary(**data["values"]), "ratio": ratio and Summary(**ratio)})
 
 
-def markdown(reports: Iterable[Report]) -> str:
-    """Return a page of Markdown with the reports."""
+def markdown(reports: Iterable[Report], before: Report | None = None) -> str:
+    """Return a page of Markdown with the reports.
+
+    Rows that ``before`` has, too, in a table of the same title, show its figures beside theirs.
+    """
+    old: Old = {}
     parts = [
         "# Benchmark results",
         f"Medians, with the span from the {LOW}th to the {HIGH}th percentile.",
     ]
+    if before:
+        old = {(table.title, row.name): row for table in before.tables for row in table.rows}
+        parts.append(f"Before: the figures of commit {before.facts['commit']}.")
     for report in reports:
         parts += [f"## {report.name}", "\n".join(_facts(report.facts))]
-        parts += ["\n".join(_lines(table)) for table in report.tables]
+        parts += ["\n".join(_lines(table, old)) for table in report.tables]
     return "\n\n".join(parts) + "\n"
 
 
@@ -106,26 +117,33 @@ def _facts(facts: Mapping[str, str]) -> Iterator[str]:
         yield f"| {name} | {value} |"
 
 
-def _lines(table: Table) -> Iterator[str]:
+def _lines(table: Table, old: Old) -> Iterator[str]:
+    has_old = any((table.title, row.name) in old for row in table.rows)
     yield f"### {table.title}"
     yield ""
     yield table.about
     yield ""
-    yield f"| | median | {LOW}–{HIGH} % | | {f'× {table.base}' if table.base else ''} | n |"
-    yield "|---|--:|--:|---|--:|--:|"
+    head = f"| | median | {LOW}–{HIGH} % | | {f'× {table.base}' if table.base else ''} | n |"
+    yield head + (" before |" if has_old else "")
+    yield "|---|--:|--:|---|--:|--:|" + ("--:|" if has_old else "")
     for row in table.rows:
         values = row.values
         longest = max(other.values.median for other in table.rows if other.unit == row.unit)
         yield (
-            f"| {row.name} | {figure(values.median)} {row.unit} "
+            f"| {row.name} | {_median(row)} "
             f"| {figure(values.low)}–{figure(values.high)} "
             f"| `{bar(values.median, longest)}` "
             f"| {_ratio(row)} | {values.count} |"
+            + (f" {_median(old.get((table.title, row.name)))} |" if has_old else "")
         )
     if table.targets:
         yield ""
     for target in table.targets:
         yield f"- {_verdict(target)}"
+
+
+def _median(row: Row | None) -> str:
+    return f"{figure(row.values.median)} {row.unit}" if row else ""
 
 
 def _ratio(row: Row) -> str:

@@ -1,7 +1,9 @@
 """What the benchmark makes of its samples; and that it speaks to the plugin as Docker does."""
 
 import json
-from dataclasses import asdict
+import re
+import socket
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,19 +13,25 @@ from bench.attach import Crowd
 from bench.attachments import Attachment, Subject, configuration, write_configurations
 from bench.client import Connection, RefusedError
 from bench.floor import planned_device
+from bench.live import page
+from bench.live_runs import Attempts, prefixes, with_allowed_ips
 from bench.stats import Summary, percentile, ratios, summarize
 from bench.table import Report, Row, Table, Target, bar, compared, figure, from_json, markdown
+from tests.e2e.commands import run
 from tests.memory_host import MemoryHost
 from tests.serving import serving
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.conf.parser import parse
 from wgplugin.networks.resolver import Resolver
+from wgplugin.networks.status import decode
 from wgplugin.plugin import assemble
 from wgplugin.state.store import Store
 
 ROW = Row("the plugin", "ms", Summary(2, 1, 3, 9), Summary(1.5, 1, 2, 9))
 TABLE = Table("1. Title", "About it.", (ROW,), (Target("times", 1.5, 1.3),), "floor")
 REPORT = Report("lab", {"kernel": "6.12"}, (TABLE,))
+WAS = Table("1. Title", "About it.", (replace(ROW, values=Summary(8, 7, 9, 9)),))
+BEFORE = Report("lab", {"commit": "abc"}, (WAS,))
 
 
 def test_median_and_spread_are_those_of_the_samples() -> None:
@@ -57,6 +65,20 @@ def test_the_page_shows_row_ratio_and_a_missed_target() -> None:
     assert "| the plugin | 2.00 ms | 1.00–3.00 |" in page
     assert "1.50 (1.00–2.00)" in page
     assert "times: 1.50; target at most 1.30: **missed**" in page
+
+
+def test_the_page_shows_what_a_row_was_before() -> None:
+    new = replace(ROW, name="new")
+    page = markdown([replace(REPORT, tables=(replace(TABLE, rows=(ROW, new)),))], BEFORE)
+    assert "Before: the figures of commit abc." in page
+    assert "| n | before |" in page
+    assert re.search(r"\| the plugin \|.* 9 \| 8\.00 ms \|$", page, re.MULTILINE)
+    assert re.search(r"\| new \|.* 9 \|  \|$", page, re.MULTILINE)
+
+
+def test_a_table_without_older_figures_has_no_column_for_them() -> None:
+    page = markdown([replace(REPORT, tables=(replace(TABLE, title="2. Other"),))], BEFORE)
+    assert "before |" not in page
 
 
 @pytest.mark.parametrize(("value", "met"), [(0.96, False), (0.97, True), (1.03, True), (2, False)])
@@ -125,3 +147,35 @@ def test_a_refusal_ends_the_measurement(
         pytest.raises(RefusedError, match=r"absent\.conf"),
     ):
         connection.call(attachment.create_network)
+
+
+def test_many_allowed_ips_can_not_be_fewer_routes() -> None:
+    config = parse(with_allowed_ips(5000).encode(), "bench.conf")
+    (peer,) = config.peers
+    assert [str(net.network_address) for net in peer.allowed_ips] == prefixes(5000)
+    assert len({net.supernet() for net in peer.allowed_ips}) == 5000
+
+
+def test_a_refused_run_is_counted() -> None:
+    def refuse() -> None:
+        run("false")
+
+    attempts = Attempts(refuse)
+    attempts.run()
+    assert attempts.refused == 1
+
+
+def test_a_page_of_the_plugin_is_read_whole(
+    tmp_path: Path, subject: Subject, backend: MemoryHost
+) -> None:
+    plugin = assemble(ConfigFolder(tmp_path), Store(tmp_path / "state"), backend, Resolver())
+    with serving(plugin, subject.socket):
+        assert decode(page(subject.socket, "/status") or b"").edition == "base"
+
+
+def test_a_page_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    silent = tmp_path / "sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(silent))
+        listener.listen()
+        assert page(silent, "/status", seconds=0.01) is None
