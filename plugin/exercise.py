@@ -28,7 +28,6 @@ from pathlib import Path
 import anyio
 import msgspec
 import yaml  # type: ignore[import-untyped]
-from pyroute2.netlink.exceptions import NetlinkError
 from starlette.concurrency import run_in_threadpool
 
 import wgplugin
@@ -36,9 +35,10 @@ from wgplugin import clock
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
 from wgplugin.kernel.containers import KernelContainers
-from wgplugin.kernel.rtnl import RP_FILTER, Links
+from wgplugin.kernel.inotify import FolderWatch
+from wgplugin.kernel.rtnl import Links
 from wgplugin.kernel.setns import trouble
-from wgplugin.kernel.wireguard import WireGuardSocket
+from wgplugin.kernel.space import Space
 from wgplugin.model import namespace
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import Plan
@@ -122,8 +122,12 @@ async def use_event_loop() -> None:
 
 
 async def look_inside() -> None:
-    """Look into a container that doesn't exist."""
-    await KernelContainers(Path("/nowhere")).observe("/run/docker/netns/0", "lo")
+    """Look for a container that doesn't exist, and watch a folder."""
+    found = await KernelContainers(Path("/nowhere")).open("/run/docker/netns/0")
+    expect(found is None, "there is a container")
+    watch = FolderWatch()
+    watch.watch(["/"])
+    watch.close()
 
 
 def stay_outside() -> None:
@@ -132,20 +136,24 @@ def stay_outside() -> None:
     routed = tuple(each.network for each in addresses)
     wanted = Plan("wgp000000000000", 0, addresses, routed, dns=IPv4Address("192.0.2.1"))
     expect(trouble(Path("/nowhere")) != "", "what isn't there is mounted")
-    with Links() as links:
-        expect(bool(links.found(0, 1, main=True).items), "lo has no address")
-        for item in namespace.items(wanted, (4, 6)):
-            with contextlib.suppress(NetlinkError):
-                links.change(namespace.Changes((item,), (item,)), 1)
-        with contextlib.suppress(NetlinkError):
-            links.set_ipv4(1, RP_FILTER, 0)
     expect(len(arrange([wanted, wanted])) == 2, "a tunnel is lost")
-    with contextlib.suppress(NetlinkError), WireGuardSocket() as wireguard:
-        wireguard.set("lo", DeviceConfig())
-    with contextlib.suppress(OSError):
-        apply.clear(wanted.device, wanted.owner)
-    with contextlib.suppress(NetlinkError, BackendError):
-        apply.check_firewall()
+    space = Space()
+    links = Links(space.route)
+    expect(bool(links.found(0, 1, main=True).items), "lo has no address")
+    for item in namespace.items(wanted, (4, 6)):
+        with contextlib.suppress(OSError):
+            links.change(namespace.Changes((item,), (item,)), 1)
+    for work in (
+        lambda: space.wireguard.set("lo", DeviceConfig()),
+        lambda: apply.block_exits(space, wanted),
+        lambda: apply.apply(space, wanted, DeviceConfig()),
+        lambda: apply.observe(space, wanted.device),
+        lambda: apply.clear(space, wanted.device, wanted.owner),
+        lambda: apply.check_firewall(space.netfilter),
+    ):
+        with contextlib.suppress(OSError, BackendError):
+            work()
+    space.close()
 
 
 def fail() -> None:

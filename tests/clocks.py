@@ -1,7 +1,8 @@
-"""A clock that a test sets."""
+"""Clocks that a test sets."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from wgplugin.clock import Moment
@@ -33,3 +34,22 @@ class SetClock:
         """Start anew, as the host does."""
         self.boot_id += "+"
         self.seconds = 5.0
+
+
+@dataclass
+class LoopClock(SetClock):
+    """A Clock that goes with its event loop's time; the date can be set."""
+
+    def monotonic(self) -> float:
+        """Return the seconds since the clock was made, while a loop runs."""
+        return asyncio.get_running_loop().time() + self.seconds
+
+    def moment(self) -> Moment:
+        return Moment(self.boot_id, self.monotonic())
+
+    def wall(self) -> float:
+        return self.monotonic() + self.since_1970
+
+    def set_date(self, by: float) -> None:
+        """Set the date, by so many seconds."""
+        self.since_1970 += by

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.clocks import SetClock
+from tests.clocks import LoopClock, SetClock
 from tests.memory_containers import NO_DEVICE, MemoryContainers, Namespace
 from tests.memory_host import MemoryHost
+from tests.memory_notices import MemoryNotices
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.conf.settings import Settings
@@ -28,7 +29,7 @@ from wgplugin.model.identity import device_name, network_number
 from wgplugin.model.namespace import MAIN_TABLE, Item, Plan, Route
 from wgplugin.networks.resolver import Resolver
 from wgplugin.networks.supervisor import Supervisor
-from wgplugin.networks.tunnel import SETTLED, Tunnel
+from wgplugin.networks.tunnel import Tunnel
 from wgplugin.plugin import Plugin, assemble
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
@@ -142,7 +143,7 @@ class Host:
         self.backend.into_container(response.interface_name.src_name)
 
 
-TIMINGS = Timings(tick=0.0, glance=0.0)
+TIMINGS = Timings()
 KEY = "/var/run/docker/netns/0123456789ab"
 PUBLIC_KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 OTHER_KEY = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
@@ -152,34 +153,82 @@ DEVICE, OWNER = device_name("e1"), network_number("n1")
 
 
 class Names(Resolver):
-    """A resolver for names that the test gives addresses."""
+    """A resolver for names that the test gives addresses; ``late`` is set when it answers.
+
+    ``asked`` is how many questions are open.
+    """
 
     def __init__(self) -> None:
         self.hosts: dict[str, str] = {}
+        self.late = asyncio.Event()
+        self.late.set()
+        self.asked = 0
 
-    async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
+    async def resolve(self, endpoint: PeerEndpoint, bound: float) -> tuple[SocketAddress, ...]:
+        self.asked += 1
+        try:
+            async with asyncio.timeout(bound):
+                await self.late.wait()
+        except TimeoutError:
+            raise PluginError(Code.NOT_RESOLVED, f"no answer within {bound:g} s") from None
+        finally:
+            self.asked -= 1
         host = self.hosts.get(endpoint.host, endpoint.host)
         try:
-            return SocketAddress(ip_address(host), int(endpoint.port))
+            return (SocketAddress(ip_address(host), int(endpoint.port)),)
         except ValueError:
             raise PluginError(Code.NOT_RESOLVED, f"{host} can't be resolved") from None
 
 
 class LiveHost(Host):
-    """A live edition with one network, "net", whose containers the test can look at."""
+    """A live edition with one network, "net", whose containers the test can look at.
+
+    Its event loop must be a VirtualTimeLoop. The block of ``kept()`` has the plugin running.
+    """
 
     def __init__(self, folder: Path, families: frozenset[int] = BOTH) -> None:
         self.containers = MemoryContainers(families=families)
         self.names = Names()
-        super().__init__(folder, settings=Settings(re_resolve_after=100.0), families=families)
+        self.date = LoopClock()
+        own = Settings(resolve_timeout=0.2, re_resolve_after=100.0)
+        super().__init__(folder, clock=self.date, settings=own, families=families)
 
     def assemble(self, folder: ConfigFolder) -> Plugin:
+        self.notices = MemoryNotices()
         plugin = assemble(
-            folder, self.store, self.backend, self.names, self.containers, self.clock, TIMINGS
+            folder,
+            self.store,
+            self.backend,
+            self.names,
+            self.containers,
+            self.notices,
+            self.clock,
+            TIMINGS,
         )
         assert isinstance(plugin.insides, Supervisor)
         self.live: Supervisor = plugin.insides
         return plugin
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[LiveHost]:
+        """Run the plugin's work without calls until the end of the block."""
+        self._keeping = keeping = asyncio.create_task(self.live.run())
+        await asyncio.sleep(0)
+        try:
+            yield self
+        finally:
+            keeping.cancel()
+            await asyncio.wait([keeping])
+
+    @asynccontextmanager
+    async def started_anew(self, allowed_ips: str) -> AsyncIterator[None]:
+        """Edit the file while the plugin is away, and run it again until the end of the block."""
+        self._keeping.cancel()
+        await asyncio.wait([self._keeping])
+        self.edit(allowed_ips)
+        self.start()
+        async with self.kept():
+            yield
 
     def edit(
         self, allowed_ips: str = "10.0.0.0/8", interface: str = "", endpoint: str = HERE
@@ -190,8 +239,10 @@ class LiveHost(Host):
             f"[Peer]\nPublicKey = {PUBLIC_KEY}\nEndpoint = {endpoint}\nAllowedIPs = {allowed_ips}\n"
         )
 
-    def put(self, text: str) -> None:
-        (self.folder / "net.conf").write_text(text)
+    def put(self, text: str, name: str = "net.conf") -> None:
+        """Write a file of the folder, which gives notice."""
+        (self.folder / name).write_text(text)
+        self.notices.tell(name)
 
     @property
     def text(self) -> str:
@@ -223,7 +274,17 @@ class LiveHost(Host):
             for config in configs
             for each in config.peers
         )
-        self.inside.devices[DEVICE] = replace(NO_DEVICE, peers=peers or made)
+        self.inside.bring(DEVICE, replace(NO_DEVICE, peers=peers or made))
+
+    def give_docker_s_routes(self) -> None:
+        """Set the routes in the container that Docker was given."""
+        self.inside.routing |= {Route(net, MAIN_TABLE) for net in self.tunnel.expected}
+        self.inside.give_notice()
+
+    def send(self) -> None:
+        """Let the first peer be sent something, which isn't answered."""
+        peer = replace(self.peer, sent=self.peer.sent + 148)
+        self.inside.devices[DEVICE] = replace(self.inside.devices[DEVICE], peers=(peer,))
 
     def oper_info(self) -> Coroutine[Any, Any, protocol.EndpointOperInfoResponse]:
         request = protocol.EndpointRequest(network_id="n1", endpoint_id="e1")
@@ -277,7 +338,6 @@ def logged_once(caplog: pytest.LogCaptureFixture, text: str) -> Iterator[None]:
     assert [text in line for line in caplog.messages].count(True) == 1, caplog.messages
 
 
-async def settle(tunnel: Tunnel) -> None:
-    """Let a tunnel see its files as often as it takes to believe them."""
-    for _ in range(SETTLED):
-        await tunnel.watch()
+async def soon() -> None:
+    """Let the time pass in which an edit or a notice takes effect."""
+    await asyncio.sleep(2.0)

@@ -131,4 +131,4 @@ def test_root_file_system_is_built_anew_when_a_module_changes(module: Path) -> N
 @pytest.mark.parametrize("private", ["nlm_generator", ".marshal"])
 def test_private_part_of_pyroute2_is_used_in_one_file(private: str) -> None:
     users = [module for module in MODULES if private in (PACKAGE / module).read_text()]
-    assert users == [Path("kernel/netlink.py")]
+    assert users == [Path("kernel/iproute.py")]

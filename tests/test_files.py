@@ -45,6 +45,7 @@ def test_file_that_becomes_a_fifo_at_once_does_not_block(
         return looked
 
     class Looks:
+        S_ISLNK = staticmethod(stat.S_ISLNK)
         S_ISREG = staticmethod(swap_after(stat.S_ISREG))
 
     said: list[str] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wgplugin.clock import Clock, SystemClock
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.docker.driver import Driver
-from wgplugin.model.backends import ContainerKernel, HostKernel
+from wgplugin.model.backends import ContainerKernel, FolderNotices, HostKernel
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.direct import Direct
 from wgplugin.networks.insides import Insides, NoInsides
@@ -34,19 +34,22 @@ def assemble(
     host: HostKernel,
     resolver: Resolver,
     containers: ContainerKernel | None = None,
+    notices: FolderNotices | None = None,
     clock: Clock | None = None,
     timings: Timings | None = None,
 ) -> Plugin:
     """Return a plugin that serves the configurations of ``folder`` with devices of ``host``.
 
-    With ``containers``, which enters containers' namespaces, it is the live edition.
+    With ``containers``, which enters containers' namespaces, and ``notices`` of changes in the
+    folder, it is the live edition.
     """
     clock, timings = clock or SystemClock(), timings or Timings()
     endpoints = Endpoints(store, host, clock, timings)
     peers = Peers(resolver, store.networks, host)
     insides: Insides = NoInsides(store.endpoints)
-    if containers:
+    if containers and notices:
         # Imported late, as the base edition has no use for them.
+        from wgplugin.networks.edits import Edits
         from wgplugin.networks.services import Services
         from wgplugin.networks.supervisor import Supervisor
 
@@ -60,7 +63,8 @@ def assemble(
                 host.families,
                 clock,
                 timings,
-            )
+            ),
+            Edits(folder, notices, timings),
         )
     direct = Direct(folder, store.networks, endpoints, peers, host, insides)
     upkeep = Upkeep(folder, store.networks, endpoints, insides, timings)

@@ -24,7 +24,7 @@ from wgplugin.kernel import privileges
 from wgplugin.kernel.host import KernelHost
 from wgplugin.kernel.setns import trouble
 from wgplugin.logs import LogHandler
-from wgplugin.model.backends import ContainerKernel
+from wgplugin.model.backends import ContainerKernel, FolderNotices
 from wgplugin.networks.resolver import Resolver
 from wgplugin.plugin import Plugin, assemble
 from wgplugin.state.store import Store
@@ -70,6 +70,7 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
         host,
         Resolver(timings, host.families),
         containers=None if why_not else _containers(),
+        notices=None if why_not else _notices(),
         timings=timings,
     )
     log.info("serving as the %s edition", plugin.insides.edition)
@@ -129,6 +130,12 @@ def _containers() -> ContainerKernel:
     from wgplugin.kernel.containers import KernelContainers
 
     return KernelContainers(DOCKER_RUN / "netns")
+
+
+def _notices() -> FolderNotices:
+    from wgplugin.kernel.inotify import FolderWatch
+
+    return FolderWatch()
 
 
 def _own_settings(arguments: argparse.Namespace) -> Settings:

@@ -13,23 +13,39 @@ class Timings:
     plugin/manager.go: a fresh client has no timeout).
     ``settling``: from an endpoint's creation until its device must be in a container.
     ``resolver_pause``: the first pause after a temporary failure of the resolver; it doubles.
-    ``tick``: between looks at the files; every ``observe_every``th tick looks at the tunnels, too.
+    ``still``: the time that an edited file must stay the same, as an editor may be half done.
+    ``tick``: between looks at the files, where the kernel gives no notice of edits.
     ``set_up``: the longest time that Docker waits for a tunnel to be set up.
-    ``device_comes``: the time that Docker has to move a device after a join; ``glance``: between
-    looks for it. ``others_come``: the time after that in which Docker's other networks are noticed
-    at once; later, they are at the next look.
-    ``search_missing``: the pause between searches for a peer without an address, ``search_silent``
-    that for a silent one.
+    ``device_late``: the time after a join at which a device that Docker hasn't moved is late.
+    ``round``: between rounds of looks at the tunnels whose turn it is.
+    ``observe``: between looks at a tunnel; ``observe_soon``: that for a tunnel that was configured
+    less than ``young`` ago, or whose peers are looked for.
+    ``retry_first``, ``retry_longest``: the first and the longest pause before another attempt.
+    ``notice_pause``, ``notice_longest``: the same for looks after the kernel's notices.
+    ``glance``: between looks at which containers are there.
+    ``status``: the limit for the answer of a tunnel that somebody asks about.
+    ``search_missing``: the pause between searches for a peer without an address. ``try_next``: the
+    time that a silent peer has to answer at one of its addresses, three of WireGuard's attempts
+    (REKEY_TIMEOUT). ``search_silent``: the least pause between looking up its name twice.
     """
 
     call: float = 25.0
     settling: float = 60.0
     resolver_pause: float = 0.5
+    still: float = 0.3
     tick: float = 1.0
-    observe_every: int = 5
-    set_up: float = 10.0
-    device_comes: float = 60.0
+    set_up: float = 15.0
+    device_late: float = 60.0
+    round: float = 1.0
+    observe: float = 30.0
+    observe_soon: float = 5.0
+    young: float = 60.0
+    retry_first: float = 1.0
+    retry_longest: float = 60.0
+    notice_pause: float = 0.01
+    notice_longest: float = 1.0
     glance: float = 0.02
-    others_come: float = 10.0
+    status: float = 5.0
     search_missing: float = 5.0
+    try_next: float = 15.0
     search_silent: float = 30.0

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import stat
 import threading
@@ -143,3 +144,93 @@ def test_version_is_another_with_each_file_and_each_error(tmp_path: Path) -> Non
         seen.append(folder.version("net"))
     assert len(set(seen)) == len(seen)
     assert folder.version("net") == seen[-1]
+
+
+def test_versions_of_several_are_those_of_each(tmp_path: Path) -> None:
+    folder = ConfigFolder(tmp_path)
+    (tmp_path / "home.conf").write_text("a")
+    (tmp_path / "wgplugin.yaml").write_text("b")
+    found = folder.versions(["home", "missing"])
+    assert found == {name: folder.version(name) for name in ("home", "missing")}
+
+
+@pytest.mark.parametrize("file", ["home.conf", "wgplugin.yaml"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda path: path.write_text("b"),
+        lambda path: path.write_text("longer"),
+        lambda path: Path(shutil.copy2(path, path.with_suffix(".new"))).replace(path),
+        Path.unlink,
+        lambda path: (path.unlink(), path.mkdir()),
+        lambda path: (path.unlink(), path.symlink_to(path.name)),
+    ],
+)
+def test_stamp_is_another_after_every_edit(
+    tmp_path: Path, file: str, edit: Callable[[Path], object]
+) -> None:
+    folder, path = ConfigFolder(tmp_path), tmp_path / file
+    for each in ("home.conf", "work.conf", "wgplugin.yaml"):
+        (tmp_path / each).write_text("a")
+    before = folder.stamps(["home", "work"])
+    assert before == folder.stamps(["home", "work"])
+    wait_for_another_time(tmp_path)
+    edit(path)
+    after = folder.stamps(["home", "work"])
+    assert {each for each, stamp in after.items() if stamp != before[each]} == {file}
+
+
+def wait_for_another_time(folder: Path) -> None:
+    """Wait until the kernel gives files another time: it is that of a tick."""
+    first, other = folder / "first", folder / "other"
+    first.touch()
+    while not other.exists() or other.stat().st_ctime_ns == first.stat().st_ctime_ns:
+        other.touch()
+
+
+def test_layout_has_the_folders_and_names_that_links_lead_through(tmp_path: Path) -> None:
+    (tmp_path / "..1").mkdir()
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "..1" / "wgplugin.yaml").touch()
+    (tmp_path / "home.conf").symlink_to("..data/real")
+    (tmp_path / "wgplugin.yaml").symlink_to("..data/wgplugin.yaml")
+    (tmp_path / "plain.conf").touch()
+    (tmp_path / "notes").symlink_to("elsewhere")
+    found = ConfigFolder(tmp_path).layout()
+    assert found.folders == {str(tmp_path), str(tmp_path / "..1")}
+    both = {"home.conf", "wgplugin.yaml"}
+    assert found.through == {
+        "home.conf": {"home.conf"},
+        "wgplugin.yaml": {"wgplugin.yaml"},
+        "..data": both,
+        "..1": both,
+        "real": {"home.conf"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "folders"),
+    [
+        ("sub/deep/file", {"sub", "sub/deep"}),
+        ("sub/../sub/file", {"sub"}),
+        ("sub/deep/../file", {"sub"}),
+        ("{folder}/sub/file", {"sub"}),
+        ("missing/file", set()),
+        ("home.conf", set()),
+        ("/etc/hostname", set()),
+        ("../outside/file", set()),
+        ("link/file", {"sub", "sub/deep"}),
+    ],
+)
+def test_folders_of_a_link_are_those_inside(tmp_path: Path, target: str, folders: set[str]) -> None:
+    folder = tmp_path / "folder"
+    for each in ("folder/sub/deep", "outside"):
+        (tmp_path / each).mkdir(parents=True)
+    (folder / "link").symlink_to("sub/deep")
+    (folder / "home.conf").symlink_to(target.format(folder=folder))
+    found = ConfigFolder(folder).layout().folders
+    assert found == {str(folder), *(str(folder / each) for each in folders)}
+
+
+def test_layout_of_a_missing_folder_is_the_folder(tmp_path: Path) -> None:
+    assert ConfigFolder(tmp_path / "absent").layout().folders == {str(tmp_path / "absent")}

@@ -6,6 +6,7 @@ devices and for Docker's.
 """
 
 import ctypes
+import errno
 import fcntl
 import functools
 import multiprocessing
@@ -13,20 +14,29 @@ import os
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import ParamSpec
 
 import pytest
-from pyroute2.netlink import NETLINK_NETFILTER, NLM_F_REQUEST
+
+from wgplugin.kernel import apply
+from wgplugin.kernel.rtnl import Links
+from wgplugin.kernel.space import Space
+from wgplugin.model.device import Device, DeviceConfig
+from wgplugin.model.namespace import Plan
 
 ETH_P_ALL = 3
-CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
+CLONE_NEWNET, CLONE_NEWUSER, CLONE_NEWNS = 0x40000000, 0x10000000, 0x00020000
+MS_BIND, MNT_DETACH = 0x1000, 2
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x1, 0x1000
+NETLINK_NETFILTER, NLM_F_REQUEST = 12, 1
 NFT_NEWGEN, NFT_GETGEN = 0xA0F, 0xA10
 DEVICE = "wgp0123456789ab"
 """A tunnel's device, as the host calls it."""
@@ -54,6 +64,22 @@ def leave(path: Path) -> None:
     """Make a file of this namespace, as Docker does of a container's, and go on in a new one."""
     path.symlink_to(f"/proc/{os.getpid()}/fd/{os.open('/proc/self/ns/net', os.O_RDONLY)}")
     _unshare(CLONE_NEWNET)
+
+
+def own_mounts() -> None:
+    """Go on in a new mount namespace."""
+    _unshare(CLONE_NEWNS)
+
+
+def mount(path: Path) -> None:
+    """Mount this namespace at a new file, as Docker does with a container's."""
+    path.touch()
+    _check(_libc.mount(b"/proc/self/ns/net", bytes(path), None, MS_BIND, None))
+
+
+def unmount(path: Path) -> None:
+    """Take a mount away as Docker does; the file stays for a while."""
+    _check(_libc.umount2(bytes(path), MNT_DETACH))
 
 
 def ip(*commands: str) -> None:
@@ -93,6 +119,46 @@ def add_tun(*addresses: str, device: str = DEVICE, name: str = "wg0") -> int:
         *(f"address add {address} dev {name}{option}" for address, option in nodad),
     )
     return file
+
+
+class MemoryWireGuard:
+    """Devices that are WireGuard's only here, by their index: this kernel may have no WireGuard."""
+
+    def __init__(self) -> None:
+        self.devices: dict[int, Device] = {}
+
+    def get(self, index: int) -> tuple[str, Device]:
+        try:
+            ifname = socket.if_indextoname(index)
+        except OSError:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
+        return ifname, self.devices.get(index, Device(None, None, 51820, 0, ()))
+
+    def set(self, index: int, change: DeviceConfig) -> None:
+        _, device = self.get(index)
+        port, fwmark = change.listen_port, change.fwmark
+        self.devices[index] = replace(
+            device,
+            listen_port=device.listen_port if port is None else port,
+            fwmark=device.fwmark if fwmark is None else fwmark,
+        )
+
+    def close(self) -> None:
+        pass
+
+
+def here() -> Space:
+    """Return this namespace, with devices that stand for WireGuard's."""
+    space = Space()
+    space.wireguard.close()
+    space.wireguard = MemoryWireGuard()  # type: ignore[assignment]
+    return space
+
+
+def apply_firewall(plan: Plan) -> None:
+    """Install a plan's nftables, which know the other networks that are here."""
+    space = here()
+    apply.apply_firewall(space, plan, Links(space.route).other_networks())
 
 
 def far_end(name: str) -> socket.socket:
@@ -154,7 +220,11 @@ def _become_root() -> None:
 
 
 def _unshare(flags: int) -> None:
-    if _libc.unshare(flags):
+    _check(_libc.unshare(flags))
+
+
+def _check(result: int) -> None:
+    if result:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
@@ -167,6 +237,13 @@ def _needs(what: str, work: Callable[[], None]) -> pytest.MarkDecorator:
 
 def _try_ipv6() -> None:
     add_device("eth0", "2001:db8::2/64")
+
+
+def _try_mounts() -> None:
+    own_mounts()
+    with tempfile.TemporaryDirectory() as folder:
+        mount(Path(folder, "net"))
+        unmount(Path(folder, "net"))
 
 
 def _try_nftables() -> None:
@@ -185,6 +262,7 @@ needs_namespaces = _needs("ip, user namespaces and veth", lambda: add_device("et
 needs_ipv6 = _needs("IPv6", _try_ipv6)
 needs_nftables = _needs("nftables", _try_nftables)
 needs_tun = _needs("/dev/net/tun", lambda: os.close(add_tun()))
+needs_mounts = _needs("mount namespaces", _try_mounts)
 needs_sysctl = _needs("a /proc/sys that can be written", _try_settings)
 
 BOTH_FAMILIES = pytest.mark.parametrize("version", [4, pytest.param(6, marks=needs_ipv6)])

@@ -2,7 +2,11 @@
 
 import errno
 import socket
+import subprocess
+from collections.abc import Collection
+from dataclasses import replace
 from ipaddress import ip_interface, ip_network
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +18,19 @@ from tests.kernel.namespaces import (
     add_device,
     add_tunnel,
     alone,
+    here,
     ip,
+    needs_ipv6,
     needs_namespaces,
+    needs_sysctl,
 )
 from wgplugin.kernel import apply
 from wgplugin.kernel.rtnl import Links
 from wgplugin.model import namespace
-from wgplugin.model.namespace import MARK, Found, Item, Plan
+from wgplugin.model.backends import Applied
+from wgplugin.model.device import DeviceConfig
+from wgplugin.model.namespace import MARK, OTHERS, TABLE, Found, Item, Plan
+from wgplugin.model.prefixes import Prefix
 
 pytestmark = needs_namespaces
 
@@ -60,8 +70,7 @@ def add_full_tunnel(version: int) -> None:
     # The address comes first, as a WireGuard device doesn't wait until nobody else has it.
     index = add_tunnel(OWN[version])
     plan = planned(version)
-    with Links() as links:
-        links.change(namespace.changes(plan, {version}, Found()), index)
+    Links(here().route).change(namespace.changes(plan, {version}, Found()), index)
 
 
 def udp(host: str) -> socket.socket:
@@ -77,8 +86,7 @@ def reach(host: str, mark: int = 0) -> int:
 
 
 def found(plan: Plan) -> set[Item]:
-    with Links() as links:
-        return set(links.found(plan.owner).items)
+    return set(Links(here().route).found(plan.owner).items)
 
 
 @BOTH_FAMILIES
@@ -86,7 +94,7 @@ def found(plan: Plan) -> set[Item]:
 def test_outside_is_refused_once_exits_are_blocked(version: int) -> None:
     add_other_network(version)
     assert reach(OUTSIDE[version]) == 0
-    assert apply.block_exits(planned(version))
+    apply.block_exits(here(), planned(version))
     assert reach(OUTSIDE[version]) == errno.EHOSTUNREACH
 
 
@@ -94,7 +102,7 @@ def test_outside_is_refused_once_exits_are_blocked(version: int) -> None:
 @alone
 def test_subnet_of_another_network_is_reached_though_exits_are_blocked(version: int) -> None:
     add_other_network(version)
-    apply.block_exits(planned(version))
+    apply.block_exits(here(), planned(version))
     assert reach(NEIGHBOUR[version]) == 0
 
 
@@ -102,7 +110,7 @@ def test_subnet_of_another_network_is_reached_though_exits_are_blocked(version: 
 @alone
 def test_bypass_is_reached_though_exits_are_blocked(version: int) -> None:
     add_other_network(version)
-    apply.block_exits(planned(version, bypass=PARTS[version]))
+    apply.block_exits(here(), planned(version, bypass=PARTS[version]))
     assert reach(OUTSIDE[version]) == 0
     assert reach(ELSEWHERE[version]) == errno.EHOSTUNREACH
 
@@ -111,7 +119,7 @@ def test_bypass_is_reached_though_exits_are_blocked(version: int) -> None:
 @alone
 def test_what_is_not_the_tunnel_s_is_reached_though_its_exits_are_blocked(version: int) -> None:
     add_other_network(version)
-    apply.block_exits(planned(version, routed=PARTS[version]))
+    apply.block_exits(here(), planned(version, routed=PARTS[version]))
     assert reach(OUTSIDE[version]) == errno.EHOSTUNREACH
     assert reach(ELSEWHERE[version]) == 0
 
@@ -120,15 +128,15 @@ def test_what_is_not_the_tunnel_s_is_reached_though_its_exits_are_blocked(versio
 @alone
 def test_marked_answer_goes_out_by_another_network_though_exits_are_blocked(version: int) -> None:
     add_other_network(version)
-    apply.block_exits(planned(version))
+    apply.block_exits(here(), planned(version))
     assert reach(OUTSIDE[version], mark=MARK) == 0
 
 
 @alone
 def test_exits_that_are_blocked_may_be_blocked_again() -> None:
     plan = planned(4)
-    assert apply.block_exits(plan)
-    assert apply.block_exits(plan)
+    apply.block_exits(here(), plan)
+    apply.block_exits(here(), plan)
     assert found(plan) == namespace.blocked_exits(plan)
 
 
@@ -137,8 +145,8 @@ def test_exits_that_are_blocked_may_be_blocked_again() -> None:
 def test_clear_opens_exits_again_and_leaves_nothing(version: int) -> None:
     add_other_network(version)
     plan = planned(version, bypass=PARTS[version])
-    apply.block_exits(plan)
-    apply.clear(DEVICE, plan.owner)
+    apply.block_exits(here(), plan)
+    apply.clear(here(), DEVICE, plan.owner)
     assert found(plan) == set()
     assert reach(ELSEWHERE[version]) == 0
 
@@ -147,19 +155,18 @@ def test_clear_opens_exits_again_and_leaves_nothing(version: int) -> None:
 def test_clear_leaves_another_tunnel_s_exits_blocked() -> None:
     add_other_network(4)
     other = planned(4, routed=PARTS[4], owner=OTHER)
-    apply.block_exits(other)
-    apply.block_exits(planned(4))
-    apply.clear(DEVICE, OWNER)
+    apply.block_exits(here(), other)
+    apply.block_exits(here(), planned(4))
+    apply.clear(here(), DEVICE, OWNER)
     assert reach(OUTSIDE[4]) == errno.EHOSTUNREACH
     assert reach(ELSEWHERE[4]) == 0
-    with Links() as links:
-        assert links.found(OTHER).items == namespace.blocked_exits(other)
+    assert found(other) == namespace.blocked_exits(other)
 
 
 @alone
 def test_clear_of_what_is_not_there_is_no_error() -> None:
-    apply.clear(DEVICE, OWNER)
-    apply.clear(DEVICE, OWNER)
+    apply.clear(here(), DEVICE, OWNER)
+    apply.clear(here(), DEVICE, OWNER)
 
 
 @BOTH_FAMILIES
@@ -181,8 +188,15 @@ def test_tunnel_that_is_taken_down_opens_no_other_network(version: int) -> None:
     assert reach(OUTSIDE[version]) == errno.EHOSTUNREACH
 
 
+DOCKERS = ip_network("10.9.0.0/16")
+
+
+def applied(plan: Plan, *, expected: Collection[Prefix] = (), arrived: bool = False) -> Applied:
+    return apply.apply(here(), plan, DeviceConfig(), expected=expected, arrived=arrived)
+
+
 @pytest.mark.parametrize(
-    ("name", "up", "route", "expected"),
+    ("name", "up", "route", "ready"),
     [
         ("wg0", True, "10.9.0.0/16", True),
         ("wg0", True, "10.7.0.0/16", False),
@@ -192,16 +206,124 @@ def test_tunnel_that_is_taken_down_opens_no_other_network(version: int) -> None:
     ids=["done", "no-route-yet", "down", "not-renamed"],
 )
 @alone
-def test_device_is_moved_once_it_is_renamed_and_up_and_has_docker_s_routes(
-    name: str, up: bool, route: str, expected: bool
+def test_device_is_ready_once_it_is_renamed_and_up_and_has_docker_s_routes(
+    name: str, up: bool, route: str, ready: bool
 ) -> None:
     add_tunnel()
+    plan = planned(4)
     ip("link set wg0 down", f"link set wg0 name {name}")
     if up:
         ip(f"link set {name} up", f"route add {route} dev {name}")
-    assert apply.is_moved(DEVICE, [ip_network("10.9.0.0/16")] if up else []) is expected
+    assert applied(plan, expected=[DOCKERS] if up else []).ready is ready
+    assert (found(plan) == set()) is not ready
 
 
 @alone
-def test_device_that_is_not_there_is_not_moved() -> None:
-    assert not apply.is_moved(DEVICE, [])
+def test_device_that_is_not_there_is_not_ready_and_other_networks_are_told() -> None:
+    add_device("eth0", ETH0[4])
+    outcome = applied(planned(4), arrived=True)
+    assert not outcome.ready
+    assert not outcome.done
+    assert "eth0" in {each.ifname for each in outcome.others}
+    assert found(planned(4)) == set()
+
+
+@alone
+def test_device_that_was_taken_down_is_set_up_again_once_it_is_known_to_have_arrived() -> None:
+    add_tunnel()
+    applied(planned(4))
+    ip("link set wg0 down")
+    assert not applied(planned(4)).ready
+    again = applied(planned(4), expected=[DOCKERS], arrived=True)
+    assert again.ready
+    assert "set up" in again.done
+    assert "route 0.0.0.0/0 added" in again.done
+    assert applied(planned(4)).done == ()
+
+
+@BOTH_FAMILIES
+@alone
+def test_what_was_deleted_by_hand_is_put_back(version: int) -> None:
+    add_tunnel(OWN[version])
+    plan = planned(version)
+    applied(plan)
+    items = found(plan)
+    for what in (f"route flush table {TABLE}", f"rule del priority {OTHERS}"):
+        subprocess.run(["ip", f"-{version}", *what.split()], check=True)
+    assert found(plan) != items
+    done = applied(plan).done
+    assert f"route {EVERYTHING[version]} added" in done
+    assert f"unreachable route {EVERYTHING[version]} added" in done
+    assert found(plan) == items
+    assert applied(plan).done == ()
+
+
+@alone
+def test_settings_of_the_device_are_changed_and_told_once() -> None:
+    index = add_tunnel()
+    space = here()
+    plan, config = replace(planned(4), mtu=1380), DeviceConfig(fwmark=5)
+    done = apply.apply(space, plan, config).done
+    assert {"MTU 1380", "fwmark 5", "address 10.8.0.2/32 added"} <= set(done)
+    assert space.wireguard.get(index)[1].fwmark == 5
+    assert apply.apply(space, plan, config).done == ()
+
+
+@alone
+def test_many_routes_are_counted() -> None:
+    add_tunnel()
+    many = tuple(ip_network((10 << 24 | number << 8, 24)) for number in range(1000))
+    done = applied(replace(planned(4), routed=many)).done
+    assert "2,000 routes added" in done
+    assert len(done) < 10
+    assert "2,000 routes removed" in applied(replace(planned(4), routed=())).done
+
+
+@needs_ipv6
+@needs_sysctl
+@alone
+def test_address_that_the_device_cannot_carry_is_told_once() -> None:
+    add_tunnel()
+    Path("/proc/sys/net/ipv6/conf/wg0/disable_ipv6").write_text("1")
+    space = here()
+    plan = replace(planned(4), addresses=(ip_interface(OWN[6]),))
+    assert (
+        f"{OWN[6]} only from the container's next start on"
+        in apply.apply(space, plan, DeviceConfig()).done
+    )
+    assert apply.apply(space, plan, DeviceConfig()).done == ()
+
+
+@alone
+def test_docker_s_links_are_tuned_when_a_plan_is_applied_and_never_by_a_look() -> None:
+    add_device("eth0")
+    add_tunnel()
+    setting = Path("/proc/sys/net/ipv4/conf/eth0/arp_ignore")
+    space = here()
+    assert apply.observe(space, DEVICE)
+    assert setting.read_text() == "0\n"
+    apply.apply(space, planned(4), DeviceConfig())
+    assert setting.read_text() == "1\n"
+
+
+@alone
+def test_device_is_observed_wherever_it_is_now() -> None:
+    space = here()
+    assert apply.observe(space, DEVICE) is None
+    add_tunnel()
+    apply.apply(space, planned(4), DeviceConfig(fwmark=5))
+    ip("link del wg0")
+    assert apply.observe(space, DEVICE) is None
+    add_tunnel(name="wg7")
+    observed = apply.observe(space, DEVICE)
+    assert observed
+    assert (observed.ifname, observed.device.fwmark) == ("wg7", 0)
+
+
+@alone
+def test_device_is_configured_if_it_is_there() -> None:
+    space = here()
+    assert not apply.configure(space, DEVICE, DeviceConfig(fwmark=7))
+    index = add_tunnel()
+    assert apply.configure(space, DEVICE, DeviceConfig(fwmark=7))
+    assert space.wireguard.get(index)[1].fwmark == 7

@@ -18,7 +18,9 @@ from tests.kernel.namespaces import (
     add_device,
     add_tun,
     alone,
+    apply_firewall,
     far_end,
+    here,
     ip,
     needs_ipv6,
     needs_namespaces,
@@ -34,6 +36,7 @@ from tests.kernel.packets import (
     router_advertisement,
 )
 from wgplugin.kernel import apply
+from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import MARK, Plan
 
 pytestmark = [needs_namespaces, needs_nftables, needs_tun, needs_ipv6]
@@ -91,9 +94,9 @@ def started(plan: Plan = FULL) -> Container:
             *(f"neighbour add {host} lladdr 02:00:00:00:00:01 dev eth0" for host in hosts),
         )
     tunnel = add_tun(*(f"{each}/128" if ":" in each else f"{each}/32" for each in OWN.values()))
-    apply.block_exits(plan)
-    apply.apply_firewall(plan)
-    apply.apply(plan, None, ())
+    apply.block_exits(here(), plan)
+    apply_firewall(plan)
+    apply.apply(here(), plan, DeviceConfig())
     return Container(bridge, tunnel)
 
 
@@ -264,8 +267,8 @@ def test_connection_from_before_the_tunnel_goes_on(version: int) -> None:
         container.comes(request)
         _, client = listener.recvfrom(100)
         listener.sendto(b"first", client)
-        apply.apply(FULL, None, ())
-        apply.apply_firewall(FULL)
+        apply.apply(here(), FULL, DeviceConfig())
+        apply_firewall(FULL)
         container.comes(request)
         listener.recvfrom(100)
         listener.sendto(SECRET, client)
@@ -280,9 +283,9 @@ def test_peer_is_answered_by_the_tunnel_though_the_container_has_two(version: in
         SPLIT, owner=OTHER, device="wgp1", addresses=tuple(map(ip_interface, SECOND.values()))
     )
     add_tun(f"{SECOND[4]}/32", f"{SECOND[6]}/128", device=other.device, name="wg1")
-    apply.apply(other, None, ())
-    apply.apply_firewall(other)
-    apply.apply_firewall(FULL)
+    apply.apply(here(), other, DeviceConfig())
+    apply_firewall(other)
+    apply_firewall(FULL)
     with server(OWN[version]) as listener:
         request = datagram(OUTSIDE[version], 7, OWN[version], PORT, b"hello")
         os.write(container.tunnel, request)
@@ -303,8 +306,8 @@ def test_connection_to_an_address_that_is_gone_does_not_go_on_past_the_tunnel(
         _, client = listener.recvfrom(100)
         listener.sendto(b"first", client)
         moved = replace(FULL, addresses=tuple(map(ip_interface, SECOND.values())))
-        apply.apply(moved, None, ())
-        apply.apply_firewall(moved)
+        apply.apply(here(), moved, DeviceConfig())
+        apply_firewall(moved)
         with contextlib.suppress(OSError):
             listener.sendto(SECRET, client)
         assert SECRET not in container.left()
@@ -367,7 +370,7 @@ def test_network_that_comes_later_is_reached_once_it_is_known(version: int) -> N
     ip(f"neighbour add {host} lladdr 02:00:00:00:00:01 dev eth0")
     send(host)
     assert SECRET not in container.left()
-    apply.apply_firewall(FULL)
+    apply_firewall(FULL)
     send(host)
     assert SECRET in container.left()
 
@@ -384,7 +387,7 @@ def test_file_of_many_prefixes_is_taken() -> None:
 def test_container_that_lost_its_tunnel_stays_closed() -> None:
     container = started()
     os.close(container.tunnel)
-    apply.apply_firewall(replace(FULL, closed=True))
+    apply_firewall(replace(FULL, closed=True))
     for version in (4, 6):
         send(OUTSIDE[version])
         send(OUTSIDE[version], device="eth0")

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_interface
+from ipaddress import IPv4Address, ip_interface, ip_network
 from pathlib import Path
 
 import pytest
@@ -20,14 +20,20 @@ from tests.kernel.namespaces import (
     add_device,
     add_tunnel,
     alone,
+    apply_firewall,
+    here,
     ip,
     needs_namespaces,
     needs_nftables,
 )
+from wgplugin.codes import Code
+from wgplugin.errors import BackendError
 from wgplugin.kernel import apply, nftables
 from wgplugin.kernel.firewall import table_name
+from wgplugin.kernel.netfilter import NetfilterSocket
 from wgplugin.kernel.nftables import Chain, Table
-from wgplugin.model.namespace import Plan
+from wgplugin.model.device import DeviceConfig
+from wgplugin.model.namespace import OtherNetwork, Plan
 
 pytestmark = [needs_namespaces, needs_nftables]
 
@@ -69,8 +75,8 @@ def query(name: str) -> bytes:
 @alone
 def test_tables_of_a_plan_are_taken_and_taken_again(plan: Plan) -> None:
     add_tunnel()
-    apply.apply_firewall(plan)
-    apply.apply_firewall(plan)
+    apply_firewall(plan)
+    apply_firewall(plan)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,7 @@ def test_query_goes_to_the_server_unless_it_is_docker_s_or_the_container_s_own(
 ) -> None:
     add_tunnel("10.8.0.2/24")
     with resolvers() as listeners:
-        apply.apply_firewall(DNS)
+        apply_firewall(DNS)
         assert asked(listeners, name, host) == who
 
 
@@ -99,8 +105,8 @@ def test_query_goes_to_the_server_unless_it_is_docker_s_or_the_container_s_own(
 def test_table_that_is_replaced_does_nothing_any_more() -> None:
     add_tunnel()
     with resolvers() as listeners:
-        apply.apply_firewall(DNS)
-        apply.apply_firewall(PLAN)
+        apply_firewall(DNS)
+        apply_firewall(PLAN)
         assert asked(listeners, "example.com") == DOCKERS
 
 
@@ -108,8 +114,8 @@ def test_table_that_is_replaced_does_nothing_any_more() -> None:
 def test_table_that_is_cleared_does_nothing_any_more() -> None:
     add_tunnel()
     with resolvers() as listeners:
-        apply.apply_firewall(DNS)
-        apply.clear(DEVICE, OWNER)
+        apply_firewall(DNS)
+        apply.clear(here(), DEVICE, OWNER)
         assert asked(listeners, "example.com") == DOCKERS
 
 
@@ -118,9 +124,9 @@ def test_another_tunnel_s_table_is_left_alone() -> None:
     add_tunnel()
     add_tunnel(device=OTHER_PLAN.device, name="wg1")
     with resolvers() as listeners:
-        apply.apply_firewall(DNS)
-        apply.apply_firewall(OTHER_PLAN)
-        apply.clear(OTHER_PLAN.device, OTHER)
+        apply_firewall(DNS)
+        apply_firewall(OTHER_PLAN)
+        apply.clear(here(), OTHER_PLAN.device, OTHER)
         assert asked(listeners, "example.com") == SERVER
 
 
@@ -128,9 +134,9 @@ def test_another_tunnel_s_table_is_left_alone() -> None:
 def test_batch_that_is_refused_is_an_error_and_leaves_the_table_as_it_is() -> None:
     add_tunnel()
     with resolvers() as listeners:
-        apply.apply_firewall(DNS)
+        apply_firewall(DNS)
         with pytest.raises(OSError, match="No such file") as error:
-            apply._send(nftables.replace_table(REFUSED))
+            NetfilterSocket().send(nftables.replace_table(REFUSED))
         assert error.value.errno == errno.ENOENT
         assert asked(listeners, "example.com") == SERVER
 
@@ -140,12 +146,12 @@ def test_long_batch_that_is_refused_in_its_middle_is_an_error() -> None:
     rules = (nftables.verdict(nftables.ACCEPT),) * 500
     chain = Chain("refused", (*rules, nftables.jump("nowhere"), *rules))
     with pytest.raises(FileNotFoundError):
-        apply._send(nftables.create_table(Table("long", (chain,))))
+        NetfilterSocket().send(nftables.create_table(Table("long", (chain,))))
 
 
 @alone
 def test_tables_that_are_not_there_are_cleared_without_an_error() -> None:
-    apply.clear(DEVICE, OWNER)
+    apply.clear(here(), DEVICE, OWNER)
 
 
 @pytest.mark.parametrize(("plan", "value"), [(DNS, 1), (PLAN, 0)], ids=["names", "replies"])
@@ -156,8 +162,8 @@ def test_queries_of_the_loopback_may_leave_by_the_tunnel_where_they_shall(
     add_tunnel()
     add_device("eth0")
     settings = Path("/proc/sys/net/ipv4/conf")
-    apply.apply(DNS, None, ())
-    apply.apply(plan, None, ())
+    apply.apply(here(), DNS, DeviceConfig())
+    apply.apply(here(), plan, DeviceConfig())
     assert int((settings / "wg0/route_localnet").read_text()) == value
     assert int((settings / "eth0/route_localnet").read_text()) == 0
 
@@ -165,8 +171,60 @@ def test_queries_of_the_loopback_may_leave_by_the_tunnel_where_they_shall(
 @alone
 def test_table_is_there_before_the_device() -> None:
     with resolvers() as listeners:
-        apply.apply_firewall(DNS)
+        apply_firewall(DNS)
         assert asked(listeners, "example.com") == SERVER
+
+
+@alone
+def test_tunnels_are_guarded_until_somebody_else_changes_nftables() -> None:
+    space = here()
+    assert not apply.is_guarded(space)
+    for plan in (DNS, OTHER_PLAN, DNS):
+        apply.apply_firewall(space, plan, ())
+        assert apply.is_guarded(space)
+    NetfilterSocket().send(nftables.create_table(Table("docker", ())))
+    assert not apply.is_guarded(space)
+    apply.apply_firewall(space, DNS, ())
+    assert not apply.is_guarded(space)
+    apply.apply_firewall(space, OTHER_PLAN, ())
+    assert apply.is_guarded(space)
+
+
+@alone
+def test_change_that_is_refused_is_told_and_leaves_nothing_guarded() -> None:
+    space = here()
+    apply.apply_firewall(space, OTHER_PLAN, ())
+    full = replace(DNS, routed=(ip_network("0.0.0.0/0"),))
+    with pytest.raises(BackendError, match="can't stop frames") as error:
+        apply.apply_firewall(space, full, (OtherNetwork("x" * 40, frozenset()),))
+    assert error.value.code is Code.NO_NFTABLES
+    assert "None" not in str(error.value)
+    assert not apply.is_guarded(space)
+
+
+@alone
+def test_tunnel_that_is_cleared_leaves_the_others_guarded() -> None:
+    space = here()
+    apply.apply_firewall(space, DNS, ())
+    apply.apply_firewall(space, OTHER_PLAN, ())
+    apply.clear(space, DEVICE, OWNER)
+    assert apply.is_guarded(space)
+    apply.clear(space, OTHER_PLAN.device, OTHER)
+    assert not apply.is_guarded(space)
+
+
+@alone
+def test_device_s_state_tells_whether_it_is_guarded() -> None:
+    add_tunnel()
+    space = here()
+    apply.apply_firewall(space, DNS, ())
+    observed = apply.observe(space, DEVICE)
+    assert observed
+    assert observed.guarded
+    NetfilterSocket().send(nftables.create_table(Table("docker", ())))
+    observed = apply.observe(space, DEVICE)
+    assert observed
+    assert not observed.guarded
 
 
 SPLIT_SERVER = "10.9.0.1"
@@ -189,7 +247,7 @@ def two_tunnels() -> Iterator[list[socket.socket]]:
     for listener, host in zip(listeners, (SERVER, SPLIT_SERVER, DOCKERS), strict=True):
         listener.bind((host, 53))
     for plan in (SPLIT, DNS):
-        apply.apply_firewall(plan)
+        apply_firewall(plan)
     yield listeners
     for listener in listeners:
         listener.close()
@@ -251,7 +309,7 @@ def test_docker_s_resolver_is_asked_by_its_port_53_alone(
         behind.bind((DOCKERS, 40001))
         if kind is socket.SOCK_STREAM:
             behind.listen()
-        apply.apply_firewall(plan)
+        apply_firewall(plan)
         asker.settimeout(1)
         try:
             asker.connect((DOCKERS, 40001))
@@ -265,7 +323,7 @@ def test_docker_s_resolver_is_asked_by_its_port_53_alone(
 @alone
 def test_container_that_lost_its_tunnel_asks_nobody() -> None:
     with resolvers() as listeners:
-        apply.apply_firewall(replace(DNS, closed=True))
+        apply_firewall(replace(DNS, closed=True))
         for name in ("web", "www.example.com"):
             with (
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client,

@@ -117,6 +117,21 @@ def test_any_number_of_allowed_ips_arrives_in_order_and_settings_once(counts: li
     assert settings == [p.public_key.raw for p in wanted]
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 1500), max_size=4))
+def test_peers_that_are_set_and_removed_arrive_in_order(counts: list[int]) -> None:
+    wanted = []
+    for number, count in enumerate(counts):
+        nets = tuple(IPv6Network((number << 64 | i, 128)) for i in range(count))
+        wanted += [PeerConfig(key(number), allowed_ips=nets), PeerConfig(key(number), remove=True)]
+    got: list[tuple[bytes, bool]] = []
+    for message in wireguard_messages.set_device("wg0", DeviceConfig(peers=tuple(wanted))):
+        for peer in peers(message) if wanted else ():
+            step = (peer[1], peer.get(3) == struct.pack("=I", 1))
+            got += [] if got[-1:] == [step] else [step]
+    assert got == [(peer.public_key.raw, peer.remove) for peer in wanted]
+
+
 def pack(kind: int, value: bytes) -> bytes:
     return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
 
@@ -176,3 +191,22 @@ def test_peer_to_be_removed_is_marked() -> None:
         "wg0", DeviceConfig(peers=(PeerConfig(key(1), remove=True),))
     )
     assert peers(message)[0][3] == struct.pack("=I", 1)
+
+
+def test_allowed_ips_that_did_not_change_are_the_same_objects_at_the_next_look() -> None:
+    def look() -> tuple[object, ...]:
+        shown = shown_peer(1, "10.0.0.0/8", "fd00::/8") + shown_peer(2, "10.0.0.0/8", "fd00::/8")
+        return tuple(each.allowed_ips for each in wireguard_messages.device([[(8, shown)]]).peers)
+
+    first, second = look(), look()
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert first[0] is first[1]
+
+
+def test_device_is_given_by_its_name_or_its_index() -> None:
+    (message,) = wireguard_messages.set_device(7, DeviceConfig())
+    assert message[0] == (1, struct.pack("=I", 7))
+
+
+def test_name_of_a_device_is_told() -> None:
+    assert wireguard_messages.ifname([[(1, b"\7\0\0\0"), (2, b"wg0\0")]]) == "wg0"

@@ -13,17 +13,19 @@ from wgplugin.model.device import (
     Peer,
     PeerConfig,
     SocketAddress,
+    describe,
     diff,
+    short,
 )
 
-KEYS = [Key(bytes([number * 8]) * 31 + b"\x41") for number in range(4)]
+KEYS = [Key(bytes([number * 8]) * 31 + b"\x41") for number in range(5)]
 HERE = SocketAddress(ip_address("192.0.2.1"), 51820)
 THERE = SocketAddress(ip_address("192.0.2.2"), 51820)
 NETS = tuple(map(ip_network, ("10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16")))
 
 PRESENT = Peer(KEYS[1], KEYS[3], HERE, 25, allowed_ips=NETS[:2])
 WANTED = PeerConfig(KEYS[1], KEYS[3], HERE, 25, replace_allowed_ips=True, allowed_ips=NETS[:2])
-DEVICE = Device(KEYS[0], KEYS[2], 51820, 0, (PRESENT,))
+DEVICE = Device(KEYS[0], KEYS[4], 51820, 0, (PRESENT,))
 CONFIG = DeviceConfig(KEYS[0], 51820, 0, replace_peers=True, peers=(WANTED,))
 
 
@@ -47,8 +49,13 @@ def test_peer_that_is_not_in_the_file_is_removed() -> None:
     assert diff(DEVICE, replace(CONFIG, peers=())).peers == (PeerConfig(KEYS[1], remove=True),)
 
 
+def test_peer_that_is_the_device_itself_is_left_out() -> None:
+    itself = replace(WANTED, public_key=KEYS[4])
+    assert diff(DEVICE, replace(CONFIG, peers=(itself, WANTED))) == DeviceConfig()
+
+
 def test_new_peer_comes_with_all_that_it_has() -> None:
-    new = replace(WANTED, public_key=KEYS[2])
+    new = replace(WANTED, public_key=KEYS[3])
     assert diff(DEVICE, replace(CONFIG, peers=(WANTED, new))).peers == (new,)
 
 
@@ -56,10 +63,12 @@ def test_further_allowed_ips_are_added_while_the_others_stay() -> None:
     assert change(allowed_ips=NETS) == PeerConfig(KEYS[1], allowed_ips=NETS[2:])
 
 
-def test_fewer_allowed_ips_replace_all() -> None:
-    assert change(allowed_ips=NETS[1:]) == PeerConfig(
-        KEYS[1], replace_allowed_ips=True, allowed_ips=NETS[1:]
-    )
+def test_unwanted_allowed_ip_goes_with_a_peer_that_is_removed() -> None:
+    config = replace(CONFIG, peers=(replace(WANTED, allowed_ips=NETS[1:]),))
+    added, taken, removed = diff(DEVICE, config).peers
+    assert added == PeerConfig(KEYS[1], allowed_ips=NETS[2:])
+    assert taken == PeerConfig(taken.public_key, allowed_ips=NETS[:1])
+    assert removed == PeerConfig(taken.public_key, remove=True)
 
 
 def test_preshared_key_and_keepalive_that_vanish_are_cleared() -> None:
@@ -92,6 +101,21 @@ def test_device_s_own_settings_change_by_themselves(
 ) -> None:
     changed = diff(DEVICE, replace(CONFIG, **wanted))  # type: ignore[arg-type]
     assert changed == DeviceConfig(**expected)  # type: ignore[arg-type]
+
+
+def test_changes_are_described_by_what_they_come_to() -> None:
+    new = replace(WANTED, public_key=KEYS[2], allowed_ips=())
+    fewer = replace(WANTED, allowed_ips=NETS[1:2])
+    wanted = DeviceConfig(KEYS[3], 51821, 7, peers=(fewer, new))
+    gone = replace(DEVICE, peers=(PRESENT, Peer(KEYS[3])))
+    assert list(describe(diff(gone, wanted))) == [
+        "private key changed",
+        "listen port 51821",
+        "fwmark 7",
+        f"peer {short(KEYS[2])} set",
+        "allowed IPs removed: 1",
+        f"peer {short(KEYS[3])} removed",
+    ]
 
 
 def test_private_key_is_the_same_however_its_bits_are_written() -> None:

@@ -7,47 +7,37 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import KEY, NULL_POOL, TIMINGS, LiveHost
+from tests.hosts import KEY, NULL_POOL, TIMINGS, LiveHost, soon
+from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import Namespace
-from wgplugin.conf.settings import Settings
 from wgplugin.docker import protocol
-from wgplugin.model.namespace import Plan
 
 pytestmark = pytest.mark.anyio
 
+OTHER = "/var/run/docker/netns/ba9876543210"
 
-async def test_tunnels_are_looked_after_while_another_one_joins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+
+@pytest.fixture
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+async def test_tunnels_are_looked_after_while_another_one_joins(tmp_path: Path) -> None:
     host = LiveHost(tmp_path)
     host.edit()
-    host.containers.namespaces[KEY] = Namespace()
-    block_exits, settings = host.containers.block_exits, host.live._services.folder.settings
-    begun, looks = asyncio.Event(), asyncio.Semaphore(0)
-    loop = asyncio.get_running_loop()
-
-    async def slowly(key: str, plan: Plan) -> bool:
-        begun.set()
-        for _ in range(3):
-            await looks.acquire()
-        return await block_exits(key, plan)
-
-    def look() -> Settings:
-        if begun.is_set():
-            loop.call_soon_threadsafe(looks.release)
-        return settings()
-
-    await host.create()
-    monkeypatch.setattr(host.containers, "block_exits", slowly)
-    monkeypatch.setattr(host.live._services.folder, "settings", look)
-    keeping = asyncio.create_task(host.live.run())
-    await asyncio.sleep(0)
-    joining = asyncio.create_task(host.enter())
-    await asyncio.wait({joining, keeping}, return_when=asyncio.FIRST_COMPLETED)
-    assert joining.done()
-    assert not keeping.done()
-    keeping.cancel()
-    await host.leave()
+    (host.folder / "net2.conf").write_text(host.text.replace("10.8.0.2/32", "10.8.0.3/32"))
+    async with host.kept():
+        await host.start_container()
+        host.containers.namespaces[OTHER] = Namespace(hangs=True)
+        await host.create_network("n2", "net2", NULL_POOL)
+        await host.create_endpoint("n2", "e2")
+        joining = asyncio.create_task(host.join("n2", "e2", OTHER))
+        await asyncio.sleep(0)
+        host.edit("10.1.0.0/16")
+        await soon()
+        assert host.routes() == {"10.1.0.0/16"}
+        assert not joining.done()
+        await joining
 
 
 async def test_second_tunnel_is_not_waited_for_while_the_container_is_to_come(

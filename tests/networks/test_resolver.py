@@ -1,9 +1,12 @@
 """Peers' endpoints are resolved as wg(8) does, within a bound."""
 
 import asyncio
+import contextlib
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
+from typing import NoReturn
 
 import pytest
 
@@ -17,11 +20,16 @@ from wgplugin.timings import Timings
 BOTH, IPV4 = (4, 6), (4,)
 
 
-def resolve(
+def resolve_all(
     host: str, port: str, bound: float = 5.0, families: tuple[int, ...] = BOTH
-) -> SocketAddress:
+) -> tuple[SocketAddress, ...]:
     resolver = Resolver(Timings(resolver_pause=0.01), families)
     return asyncio.run(resolver.resolve(PeerEndpoint(host, port), bound))
+
+
+def resolve(host: str, port: str, bound: float = 5.0) -> SocketAddress:
+    (address,) = resolve_all(host, port, bound)
+    return address
 
 
 @pytest.mark.parametrize(
@@ -37,18 +45,38 @@ def test_literal_endpoint_is_taken_as_it_is(host: str, port: str, expected: Sock
     assert resolve(host, port) == expected
 
 
-def only_literal(endpoint: PeerEndpoint, flags: int = 0) -> list[SocketAddress]:
-    assert flags & socket.AI_NUMERICHOST
-    return [SocketAddress(ip_address(endpoint.host), int(endpoint.port))]
+class NoThreads(ThreadPoolExecutor):
+    def submit(self, *_arguments: object, **_options: object) -> NoReturn:
+        raise AssertionError("a thread is used")
 
 
-def test_literal_endpoint_needs_no_look_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "_getaddrinfo", only_literal)
-    assert resolve("192.0.2.1", "51820").host == ip_address("192.0.2.1")
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        ("192.0.2.1", "51820"),
+        ("2001:db8::1", "domain"),
+        ("fe80::1%lo", "1"),
+        ("192.0.2.1", "nosuchservice"),
+        ("fe80::1%nosuchdevice", "1"),
+    ],
+)
+def test_literal_endpoint_takes_no_thread(
+    monkeypatch: pytest.MonkeyPatch, host: str, port: str
+) -> None:
+    monkeypatch.setattr(resolver, "ThreadPoolExecutor", NoThreads)
+    with contextlib.suppress(PluginError):
+        resolve(host, port)
+
+
+def test_literal_endpoint_with_an_unknown_service_is_not_tried_again() -> None:
+    with pytest.raises(PluginError, match=r"192\.0\.2\.1 can't be resolved"):
+        resolve("192.0.2.1", "nosuchservice", bound=60.0)
 
 
 def test_host_name_is_resolved() -> None:
-    assert resolve("localhost", "51820").host.is_loopback
+    found = resolve_all("localhost", "51820")
+    assert found
+    assert all(address.host.is_loopback for address in found)
 
 
 def failing(*answers: socket.gaierror) -> object:
@@ -56,8 +84,6 @@ def failing(*answers: socket.gaierror) -> object:
     rest = list(answers)
 
     def look_up(endpoint: PeerEndpoint, flags: int = 0) -> list[SocketAddress]:
-        if flags & socket.AI_NUMERICHOST:
-            raise NO_NAME
         if rest:
             raise rest.pop(0)
         return [SocketAddress(ip_address("192.0.2.1"), 51820)]
@@ -92,21 +118,49 @@ def knowing(*addresses: str) -> object:
     """Return a look-up that finds these addresses."""
 
     def look_up(endpoint: PeerEndpoint, flags: int = 0) -> list[SocketAddress]:
-        if flags & socket.AI_NUMERICHOST:
-            raise NO_NAME
         return [SocketAddress(ip_address(address), 51820) for address in addresses]
 
     return look_up
 
 
 @pytest.mark.parametrize(
-    ("families", "expected"), [(BOTH, "2001:db8::1"), (IPV4, "192.0.2.1")], ids=str
+    ("families", "expected"),
+    [
+        (BOTH, ["2001:db8::1", "192.0.2.2", "192.0.2.1"]),
+        (IPV4, ["192.0.2.2", "192.0.2.1"]),
+    ],
+    ids=str,
 )
-def test_name_of_both_families_has_the_first_address_that_the_host_can_use(
-    monkeypatch: pytest.MonkeyPatch, families: tuple[int, ...], expected: str
+def test_name_has_all_addresses_that_the_host_can_use_in_the_order_of_the_answer(
+    monkeypatch: pytest.MonkeyPatch, families: tuple[int, ...], expected: list[str]
 ) -> None:
-    monkeypatch.setattr(resolver, "_getaddrinfo", knowing("2001:db8::1", "192.0.2.1"))
-    assert str(resolve("vpn.example", "51820", families=families).host) == expected
+    known = knowing("2001:db8::1", "192.0.2.2", "192.0.2.1")
+    monkeypatch.setattr(resolver, "_getaddrinfo", known)
+    found = resolve_all("vpn.example", "51820", families=families)
+    assert [str(address.host) for address in found] == expected
+
+
+def test_address_that_is_answered_twice_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = (socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("192.0.2.1", 51820))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [answer, answer])
+    assert len(resolve_all("vpn.example", "51820")) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("vpn.example", "the endpoint vpn.example can't be resolved"),
+        ("vpn", "the endpoint 'vpn' can't be resolved"),
+        ("yAnz5TF-lXXJte14tji3zlMNq-hd2rYUIgJBgB3fBmk", "the endpoint can't be resolved"),
+    ],
+)
+def test_error_names_the_host_unless_it_may_be_a_key(
+    monkeypatch: pytest.MonkeyPatch, host: str, shown: str
+) -> None:
+    monkeypatch.setattr(resolver, "_getaddrinfo", failing(NO_NAME))
+    with pytest.raises(PluginError) as caught:
+        resolve(host, "51820")
+    assert caught.value.message.startswith(shown)
 
 
 def test_name_of_ipv6_alone_is_refused_by_a_host_without_ipv6(
@@ -114,9 +168,9 @@ def test_name_of_ipv6_alone_is_refused_by_a_host_without_ipv6(
 ) -> None:
     monkeypatch.setattr(resolver, "_getaddrinfo", knowing("2001:db8::1"))
     with pytest.raises(PluginError, match=r"vpn\.example has no IPv4 address.*WG412"):
-        resolve("vpn.example", "51820", families=IPV4)
+        resolve_all("vpn.example", "51820", families=IPV4)
 
 
 def test_ipv6_address_is_refused_by_a_host_without_ipv6() -> None:
     with pytest.raises(PluginError, match=r"2001:db8::1 has no IPv4 address.*no IPv6"):
-        resolve("2001:db8::1", "51820", families=IPV4)
+        resolve_all("2001:db8::1", "51820", families=IPV4)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.hosts import ADDRESS, IPV4, KEY, PEER, Host, LiveHost, settle
+from tests.hosts import ADDRESS, IPV4, KEY, PEER, Host, LiveHost, soon
+from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import Namespace, version
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
@@ -24,10 +26,16 @@ def host(tmp_path: Path) -> Host:
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> LiveHost:
+def anyio_backend() -> object:
+    return VIRTUAL_TIME
+
+
+@pytest.fixture
+async def live(tmp_path: Path) -> AsyncIterator[LiveHost]:
     live = LiveHost(tmp_path, IPV4)
     live.edit("0.0.0.0/0, ::/0")
-    return live
+    async with live.kept():
+        yield live
 
 
 @pytest.mark.parametrize(
@@ -126,13 +134,27 @@ async def test_live_edition_leaves_out_the_ipv6_of_an_edit_with_a_warning(
     live: LiveHost, caplog: pytest.LogCaptureFixture
 ) -> None:
     live.edit("10.0.0.0/8")
-    tunnel = await live.start_container()
+    await live.start_container()
     caplog.clear()
     live.edit("0.0.0.0/0, fd00::/8", "Address = fd08::2/128")
-    await settle(tunnel)
+    await soon()
     assert live.routes() == {"0.0.0.0/0"}
     assert {version(item) for item in live.items} == {4}
     assert "left out: Address fd08::2/128; AllowedIPs fd00::/8 [WG412]" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_live_edition_warns_once_of_what_a_container_starts_without(
+    live: LiveHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    live.edit("0.0.0.0/0, ::/0", "Address = fd08::2/128")
+    live.containers.namespaces[KEY] = Namespace()
+    await live.create()
+    caplog.clear()
+    await live.enter()
+    live.move()
+    await live.oper_info()
+    assert "[WG412]" not in caplog.text
 
 
 @pytest.mark.anyio
@@ -142,7 +164,7 @@ async def test_live_edition_refuses_an_edit_that_needs_ipv6_and_stays_as_it_was(
     tunnel = await live.start_container()
     before = live.items
     live.edit(endpoint="[2001:db8::5]:51820")
-    await settle(tunnel)
+    await soon()
     assert live.items == before
     assert "refused: net.conf: the endpoint 2001:db8::5 has no IPv4" in tunnel.status().error
 

@@ -1,8 +1,10 @@
 """What the plugin remembers survives it, whole, and never takes the rest down."""
 
 import asyncio
+import errno
 import json
 import os
+import stat
 import threading
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
@@ -58,6 +60,37 @@ def test_later_record_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
     asyncio.run(store.networks.put(Network(id="n1", configuration="work")))
 
     assert Store(tmp_path).networks.get("n1") == Network(id="n1", configuration="work")
+
+
+@pytest.mark.parametrize("is_refused", [stat.S_ISREG, stat.S_ISDIR], ids=["file", "folder"])
+def test_network_that_is_not_on_the_disk_is_refused_and_an_endpoint_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_refused: Callable[[int], bool]
+) -> None:
+    store = Store(tmp_path)
+
+    def fail(descriptor: int) -> None:
+        if is_refused(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError, match="Input/output error"):
+        asyncio.run(store.networks.put(NETWORK))
+    asyncio.run(store.endpoints.put(ENDPOINT))
+    assert list(Store(tmp_path).endpoints) == [ENDPOINT]
+    asyncio.run(store.endpoints.remove("e1"))
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", bytes(300)], ids=["empty", "zeros"])
+def test_endpoint_that_a_power_cut_left_without_content_is_removed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    asyncio.run(Store(tmp_path).endpoints.put(ENDPOINT))
+    (tmp_path / "endpoints" / "e0.json").write_bytes(content)
+
+    assert list(Store(tmp_path).endpoints) == [ENDPOINT]
+    assert files(tmp_path) == ["endpoints/e1.json"]
+    assert "e0.json is removed: it has no content" in caplog.text
 
 
 DAMAGE = {

@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wgplugin.codes import Code
 from wgplugin.conf import parser
 from wgplugin.conf.settings import FILE_NAME, MAX_FILE_SIZE, Settings
 from wgplugin.errors import ConfigError, Fault, FileError
-from wgplugin.files import read_file
+from wgplugin.files import read_file, stamp
 from wgplugin.model.configuration import InterfaceConfig
+
+if TYPE_CHECKING:
+    from wgplugin.conf.links import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,29 @@ class ConfigFolder:
 
     def version(self, name: str) -> str:
         """Return a digest of NAME.conf and wgplugin.yaml, or of the errors in reading them."""
-        return _version(_or_error(self._configuration, name), _or_error(self._settings))
+        return self.versions([name])[name]
+
+    def versions(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the version() of each configuration of these names."""
+        settings = _or_error(self._settings)
+        return {name: _version(_or_error(self._configuration, name), settings) for name in names}
+
+    def stamps(self, names: Iterable[str]) -> dict[str, tuple[int, ...]]:
+        """Return the files.stamp() of wgplugin.yaml, and of NAME.conf for each of these names."""
+        files = (FILE_NAME, *(f"{name}.conf" for name in names))
+        return {file: stamp(self._path / file) for file in files}
+
+    def layout(self) -> Layout:
+        """Return where a change can be one of the configurations or of wgplugin.yaml."""
+        # Only the live edition asks.
+        from wgplugin.conf.links import layout
+
+        try:
+            with os.scandir(self._path) as entries:
+                links = [each.name for each in entries if is_ours(each.name) and each.is_symlink()]
+        except OSError:
+            links = []
+        return layout(self._path, links)
 
     def names(self) -> list[str]:
         """Return the names of the configurations, sorted; none if the folder can't be read."""
@@ -102,12 +128,8 @@ class ConfigFolder:
             return b""
 
     def _read(self, file_name: str, max_size: int) -> bytes:
-        path = self._path / file_name
-        if path.is_symlink() and not _resolved(path).is_relative_to(_resolved(self._path)):
-            fault = Fault.of_file(Code.LINK_OUT, "is a link that leads out of the folder")
-            raise ConfigError(file_name, [fault])
         try:
-            return read_file(path, max_size)
+            return read_file(self._path / file_name, max_size, within=self._path)
         except FileError as error:
             raise ConfigError(file_name, [Fault.of_file(error.code, error.message)]) from None
 
@@ -123,6 +145,11 @@ class ConfigFolder:
         return Fault.of_file(Code.NO_SUCH_FILE, message)
 
 
+def is_ours(file_name: str) -> bool:
+    """Return whether a file of this name in the folder is a configuration or wgplugin.yaml."""
+    return file_name.endswith(".conf") or file_name == FILE_NAME
+
+
 def _or_error(read: Callable[..., bytes], *args: str) -> bytes:
     try:
         return read(*args)
@@ -135,8 +162,3 @@ def _version(*contents: bytes) -> str:
     for content in contents:
         digest.update(b"%d:" % len(content) + content)
     return digest.hexdigest()
-
-
-def _resolved(path: Path) -> Path:
-    # Path.resolve() fails on a loop of links; which error it raises depends on Python's version.
-    return Path(os.path.realpath(path))

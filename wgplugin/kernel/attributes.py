@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Iterator
 
 NESTED = 1 << 15
 TYPE = NESTED - 1
 
 Attribute = tuple[int, bytes]
+
+Message = tuple[int, int, bytes]
+"""A message's type, its flags besides NLM_F_REQUEST, and its body."""
 
 
 def pack(kind: int, value: bytes) -> bytes:
@@ -23,3 +27,18 @@ def unpack(data: bytes) -> Iterator[Attribute]:
         length, kind = struct.unpack_from("=HH", data, start)
         yield kind & TYPE, data[start + 4 : start + length]
         start += (length + 3) & ~3
+
+
+def pack_number(kind: int, value: int) -> bytes:
+    """Return one attribute whose value is a number of 32 bits."""
+    return struct.pack("=HHI", 8, kind, value)
+
+
+def number(value: bytes) -> int:
+    """Return an attribute's value as a number without a sign."""
+    return int.from_bytes(value, sys.byteorder)
+
+
+def text(value: bytes) -> str:
+    """Return an attribute's value as text, up to its end by a zero byte."""
+    return value.partition(b"\0")[0].decode(errors="replace")

@@ -1,42 +1,131 @@
-"""Work inside containers' network namespaces, the only use of CAP_SYS_ADMIN.
-
-A thread enters a namespace by setns(2) and never comes back. So each thread does one job and ends.
-"""
+"""Containers' network namespaces, kept open by sockets in them: the only use of CAP_SYS_ADMIN."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import errno
+import logging
 import os
 import re
-from collections.abc import Callable, Collection
+import resource
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pyroute2.netlink.exceptions import NetlinkError
-
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
-from wgplugin.kernel.notices import NoticeSocket
-from wgplugin.kernel.setns import enter, leave
-from wgplugin.model.backends import Notices, Observed
+from wgplugin.kernel.mounts import MountNotices
+from wgplugin.kernel.netfilter import NetfilterSocket
+from wgplugin.kernel.setns import Visitor, leave, opened
+from wgplugin.kernel.space import Space
+from wgplugin.kernel.turns import NotDoneError, Turns
+from wgplugin.model.backends import Applied, Container, Observed, Unseen
 from wgplugin.model.device import DeviceConfig, Key
 from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import Prefix
 from wgplugin.threads import to_the_end
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 KEY = re.compile(r"/(?:var/)?run/docker/netns/([0-9a-f]{1,64})")
 """Docker's key for a namespace: the path of its file on the host. /var/run is a link to /run."""
 
-JOBS = 16
-"""The largest number of threads at a time."""
+THREADS = 8
+"""The number of containers in which something is done at a time."""
+
+PATIENCE = 1.0
+"""The seconds after which looks no longer wait for the end of one."""
+
+JOB_SECONDS = 10.0
+"""The time limit for one piece of work in a container."""
 
 _GONE = (errno.ENOENT, errno.EINVAL)
+_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
+
+
+class KernelContainer:
+    """A container's namespace, kept open; see `Container` for the methods."""
+
+    __slots__ = ("_identity", "_path", "_space", "_turns")
+
+    def __init__(self, space: Space, path: Path, identity: tuple[int, int], turns: Turns) -> None:
+        self._space = space
+        self._path = path
+        self._identity = identity
+        self._turns = turns
+
+    async def block_exits(self, plan: Plan) -> frozenset[OtherNetwork]:
+        """See `Container`."""
+        return await self._do(apply.block_exits, plan)
+
+    async def apply(
+        self,
+        plan: Plan,
+        config: DeviceConfig,
+        moved: Collection[Key] = (),
+        *,
+        expected: Collection[Prefix] = (),
+        arrived: bool = False,
+    ) -> Applied:
+        """See `Container`."""
+        return await self._do(apply.apply, plan, config, moved, expected=expected, arrived=arrived)
+
+    async def apply_firewall(self, plan: Plan, others: Collection[OtherNetwork]) -> None:
+        """See `Container`."""
+        await self._do(apply.apply_firewall, plan, others)
+
+    async def configure(self, device: str, change: DeviceConfig) -> bool:
+        """See `Container`."""
+        return await self._do(apply.configure, device, change)
+
+    async def clear(self, device: str, owner: int) -> None:
+        """See `Container`."""
+        await self._do(apply.clear, device, owner)
+
+    async def changed(self) -> None:
+        """See `Container`."""
+        try:
+            await self._space.notices.changed()
+        except OSError as error:
+            message = f"changes of the container's network can't be noticed: {error}"
+            raise BackendError(Code.NOT_SET_UP, message) from None
+
+    def look(self, device: str) -> Observed | Unseen | BackendError:
+        """Look at a device in this thread, unless there is other work; see `ContainerKernel`."""
+        if not self._space.begin(waits=False):
+            return Unseen.BUSY
+        try:
+            return apply.observe(self._space, device) or Unseen.GONE
+        except OSError as error:
+            return _not_set_up(error.strerror or str(error))
+        except Exception:
+            log.exception("a container can't be looked at")
+            return BackendError(Code.FAILED, "the container can't be looked at")
+        finally:
+            self._space.end()
+
+    def close(self) -> None:
+        """See `Container`."""
+        self._space.notices.close()
+        self._turns.end(self._space.close)
+
+    def has_file(self) -> bool:
+        """Return whether the namespace's file still stands for the same namespace."""
+        try:
+            return _identity(self._path.stat()) == self._identity
+        except OSError:
+            return False
+
+    async def _do(self, work: Callable[..., T], *args: Any, **options: Any) -> T:
+        try:
+            return await self._turns.run(_do, work, self._space, *args, **options)
+        except NotDoneError as error:
+            raise BackendError(Code.NOT_SET_UP, f"the container's network {error}") from None
 
 
 class KernelContainers:
@@ -44,103 +133,129 @@ class KernelContainers:
 
     def __init__(self, folder: Path) -> None:
         """Use the namespace files in ``folder``, where the host's /run/docker/netns is mounted."""
+        _allow_open_files()
         self._folder = folder
-        self._jobs = asyncio.Semaphore(JOBS)
+        self._mounts = MountNotices()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="container")
+        self._visitor = Visitor()
+        self._opening = Turns(self._visitor.submit, JOB_SECONDS)
 
-    async def exists(self, key: str) -> bool:
+    async def open(self, key: str) -> Container | None:
         """See `ContainerKernel`."""
-        with contextlib.suppress(BackendError):
-            return await self._inside(key, lambda: True) or False
-        return False
-
-    async def block_exits(self, key: str, plan: Plan) -> bool:
-        """See `ContainerKernel`."""
-        return await self._inside(key, apply.block_exits, plan) or False
-
-    async def is_moved(self, key: str, device: str, expected: Collection[Prefix]) -> bool:
-        """See `ContainerKernel`."""
-        return await self._inside(key, apply.is_moved, device, expected) or False
-
-    async def apply(
-        self,
-        key: str,
-        plan: Plan,
-        config: DeviceConfig | None = None,
-        moved: Collection[Key] = (),
-    ) -> list[str] | None:
-        """See `ContainerKernel`."""
-        return await self._inside(key, apply.apply, plan, config, moved)
-
-    async def apply_firewall(self, key: str, plan: Plan) -> frozenset[OtherNetwork] | None:
-        """See `ContainerKernel`."""
-        return await self._inside(key, apply.apply_firewall, plan)
-
-    async def check_firewall(self) -> bool:
-        """See `ContainerKernel`."""
-        return await self._in_thread(_check_firewall)
-
-    async def notices(self, key: str) -> Notices | None:
-        """See `ContainerKernel`."""
-        return await self._inside(key, NoticeSocket)
-
-    async def observe(self, key: str, device: str) -> Observed | None:
-        """See `ContainerKernel`."""
-        return await self._inside(key, apply.observe, device)
-
-    async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
-        """See `ContainerKernel`."""
-        return await self._inside(key, apply.configure, device, change) or False
-
-    async def clear(self, key: str, device: str, owner: int) -> None:
-        """See `ContainerKernel`."""
-        await self._inside(key, apply.clear, device, owner)
-
-    async def _inside(self, key: str, work: Callable[..., T], *args: Any) -> T | None:
-        """Run ``work`` in a namespace; return its result, None if that or the device is gone."""
         match = KEY.fullmatch(key)
         if match is None:
             return None
-        return await self._in_thread(_enter_and, self._folder / match[1], work, args)
+        opening = asyncio.ensure_future(self._opening.run(self._open, self._folder / match[1]))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close)
+            raise
+        except NotDoneError as error:
+            raise _not_entered(f"the kernel {error}") from None
 
-    async def _in_thread(self, work: Callable[..., T], *args: Any) -> T:
-        async with self._jobs:
-            worker = ThreadPoolExecutor(1, thread_name_prefix="sandbox")
-            try:
-                return await to_the_end(work, *args, executor=worker)
-            finally:
-                worker.shutdown(wait=False)
+    def is_open_still(self, container: Container) -> bool:
+        """See `ContainerKernel`."""
+        return isinstance(container, KernelContainer) and container.has_file()
+
+    async def observe(
+        self, asked: Sequence[tuple[Container, str]], seconds: float
+    ) -> list[Observed | Unseen | BackendError]:
+        """See `ContainerKernel`."""
+        late = BackendError(Code.NOT_SET_UP, "the container's network doesn't answer")
+        seen: list[Observed | Unseen | BackendError] = [late] * len(asked)
+        left = iter([(place, *each) for place, each in enumerate(asked)])
+        loop = asyncio.get_running_loop()
+        end, is_done = loop.time() + seconds, not asked
+        while not is_done and loop.time() < end:
+            # If a container hangs, another thread goes on with those that are left.
+            looking = asyncio.wrap_future(self._pool.submit(_observe, left, seen))
+            done, _ = await asyncio.wait([looking], timeout=min(PATIENCE, end - loop.time()))
+            is_done = bool(done)
+        return list(seen)
+
+    async def changed(self) -> None:
+        """See `ContainerKernel`."""
+        try:
+            await self._mounts.changed()
+        except OSError as error:
+            raise BackendError(Code.NOT_ENTERED, f"the mounts can't be watched: {error}") from None
+
+    async def check_firewall(self) -> bool:
+        """See `ContainerKernel`."""
+        worker = ThreadPoolExecutor(1, thread_name_prefix="trial")
+        try:
+            return await to_the_end(_check_firewall, executor=worker)
+        finally:
+            worker.shutdown(wait=False)
+
+    def _open(self, path: Path) -> KernelContainer | None:
+        """Open a namespace, in the visitor's thread."""
+        try:
+            with opened(path) as namespace:
+                space = self._visitor.visit(namespace, Space)
+                turns = Turns(self._pool.submit, JOB_SECONDS)
+                return KernelContainer(space, path, _identity(os.fstat(namespace)), turns)
+        except OSError as error:
+            if error.errno in _GONE:
+                return None
+            if error.errno in _TOO_MANY_FILES:
+                raise _not_entered("too many files are open (ulimit -n)") from None
+            raise _not_entered(str(error)) from None
+
+
+def _allow_open_files() -> None:
+    """Raise the limit of open files as far as possible: each namespace takes a few."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _identity(file: os.stat_result) -> tuple[int, int]:
+    return file.st_dev, file.st_ino
+
+
+def _close(opening: asyncio.Future[KernelContainer | None]) -> None:
+    """Close what nobody waits for any more."""
+    if not opening.cancelled() and not opening.exception() and (container := opening.result()):
+        container.close()
 
 
 def _check_firewall() -> bool:
     """Try a tunnel's nftables in a namespace that ends with this thread."""
     try:
         leave()
+        netfilter = NetfilterSocket()
     except OSError as error:
         message = f"no network namespace can be made: {error.strerror}"
         raise BackendError(Code.NOT_ENTERED, message) from None
-    return apply.check_firewall()
+    with contextlib.closing(netfilter):
+        return apply.check_firewall(netfilter)
 
 
-def _enter_and(path: Path, work: Callable[..., T], args: tuple[Any, ...]) -> T | None:
+def _do(work: Callable[..., T], space: Space, *args: Any, **options: Any) -> T:
+    space.begin(waits=True)
     try:
-        enter(path)
+        return work(space, *args, **options)
     except OSError as error:
-        if error.errno in _GONE:
-            return None
-        message = f"a container's network namespace can't be entered: {error}"
-        raise BackendError(Code.NOT_ENTERED, message) from None
-    try:
-        return work(*args)
-    except apply.GoneError:
-        return None
-    except NetlinkError as error:
-        if error.code == errno.ENODEV:
-            return None
-        reason = f"{os.strerror(error.code)} ({error.args[-1]})"
-        raise _not_set_up(reason) from None
-    except OSError as error:
-        raise _not_set_up(str(error)) from None
+        raise _not_set_up(error.strerror or str(error)) from None
+    finally:
+        space.end()
+
+
+def _observe(
+    left: Iterator[tuple[int, Container, str]], seen: list[Observed | Unseen | BackendError]
+) -> None:
+    """Look at the devices that are left, and put what is seen of each into its place."""
+    for place, container, device in left:
+        if isinstance(container, KernelContainer):
+            seen[place] = container.look(device)
 
 
 def _not_set_up(reason: str) -> BackendError:
     return BackendError(Code.NOT_SET_UP, f"the container's network can't be set up: {reason}")
+
+
+def _not_entered(reason: str) -> BackendError:
+    message = f"a container's network namespace can't be entered: {reason}"
+    return BackendError(Code.NOT_ENTERED, message)

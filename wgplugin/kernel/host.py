@@ -26,8 +26,8 @@ from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
+from wgplugin.kernel.iproute import request, rtnetlink
 from wgplugin.kernel.ipv6 import has_ipv6
-from wgplugin.kernel.netlink import request, rtnetlink
 from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model.backends import Location
 from wgplugin.model.device import DeviceConfig
@@ -231,8 +231,13 @@ def _errors(trouble: str) -> Iterator[None]:
     try:
         yield
     except NetlinkError as error:
-        refusal = (Code.KERNEL_REFUSES, f"{os.strerror(error.code)} ({error.args[-1]})")
-        code, reason = ADVICE.get(error.code, refusal)
-        raise BackendError(code, f"{trouble}: {reason}") from None
+        raise _refusal(
+            trouble, error.code, f"{os.strerror(error.code)} ({error.args[-1]})"
+        ) from None
     except OSError as error:
-        raise BackendError(Code.KERNEL_REFUSES, f"{trouble}: {error}") from None
+        raise _refusal(trouble, error.errno, error.strerror or str(error)) from None
+
+
+def _refusal(trouble: str, number: int | None, reason: str) -> BackendError:
+    code, advice = ADVICE.get(number or 0, (Code.KERNEL_REFUSES, reason))
+    return BackendError(code, f"{trouble}: {advice}")

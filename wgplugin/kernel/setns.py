@@ -5,12 +5,18 @@ Sources: setns(2), unshare(2).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
+_OWN = Path("/proc/thread-self/ns/net")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -32,7 +38,7 @@ def trouble(folder: Path) -> str:
         return "the host's / isn't shared (try: mount --make-rshared /, then restart the plugin)"
     with ThreadPoolExecutor(1) as worker:
         try:
-            worker.submit(enter, Path("/proc/self/ns/net")).result()
+            worker.submit(_enter_own).result()
         except OSError as error:
             return f"no namespace can be entered, which takes CAP_SYS_ADMIN: {error.strerror}"
     return ""
@@ -47,17 +53,68 @@ def leave() -> None:
     _check(_libc.unshare(_CLONE_NEWNET))
 
 
-def enter(path: Path) -> None:
-    """Move this thread into the network namespace that a file stands for.
+def enter(namespace: int) -> None:
+    """Move this thread into the network namespace of a file descriptor.
 
     Raises:
         OSError: the kernel refuses; EINVAL if the file isn't a namespace's.
     """
+    _check(_libc.setns(namespace, _CLONE_NEWNET))
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open the file that stands for a namespace; the value is its descriptor.
+
+    Raises:
+        OSError: the file isn't there, or can't be opened.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _check(_libc.setns(descriptor, _CLONE_NEWNET))
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+class Visitor:
+    """A thread that does work in other network namespaces, and is at home in between."""
+
+    def __init__(self) -> None:
+        self._thread = _one_thread()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Begin ``work`` in the thread."""
+        return self._thread.submit(work)
+
+    def visit(self, namespace: int, work: Callable[[], T]) -> T:
+        """Do ``work`` in the namespace of a file descriptor; call this in the thread itself.
+
+        Raises:
+            OSError: the namespace can't be entered.
+        """
+        with opened(_OWN) as home:
+            enter(namespace)
+            try:
+                return work()
+            finally:
+                self._return(home)
+
+    def _return(self, home: int) -> None:
+        try:
+            enter(home)
+        except OSError:
+            # This thread must do nothing more, as it stays in the container.
+            self._thread.shutdown(wait=False)
+            self._thread = _one_thread()
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="visitor")
+
+
+def _enter_own() -> None:
+    with opened(_OWN) as namespace:
+        enter(namespace)
 
 
 def _check(result: int) -> None:

@@ -2,64 +2,64 @@
 
 from __future__ import annotations
 
-from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, genlmsg
+import struct
+from collections.abc import Iterable
+from functools import cache
 
 from wgplugin.kernel import wireguard_messages
-from wgplugin.kernel.attributes import Attribute
-from wgplugin.kernel.netlink import generic_netlink, request
+from wgplugin.kernel.attributes import Attribute, number, pack, unpack
+from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.model.device import Device, DeviceConfig
 
-
-class _DeviceMessage(genlmsg):  # type: ignore[misc]
-    """A message with ready-made attributes, by wireguard_messages."""
-
-    nla_map = tuple((kind, str(kind), "cdata") for kind in wireguard_messages.DEVICE_ATTRIBUTES)
+_GENERIC = 16
+_CONTROLLER, _GET_FAMILY = 16, 3
+_FAMILY_ID, _FAMILY_NAME = 1, 2
+_HEADER = struct.Struct("=BBH")
 
 
 class WireGuardSocket:
     """Configures and reads the WireGuard devices of one namespace.
 
-    Every method raises pyroute2's NetlinkError if the kernel refuses.
+    A device is given by its name or its index. Every method raises OSError if the kernel refuses.
     """
 
+    __slots__ = ("_socket",)
+
     def __init__(self) -> None:
-        self._socket = generic_netlink()
-        self._socket.bind(wireguard_messages.FAMILY, _DeviceMessage)
-
-    def __enter__(self) -> WireGuardSocket:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
+        self._socket = NetlinkSocket(_GENERIC)
 
     def close(self) -> None:
         """Close the socket; until then it keeps its namespace alive."""
         self._socket.close()
 
-    def set(self, ifname: str, config: DeviceConfig) -> None:
+    def set(self, device: str | int, config: DeviceConfig) -> None:
         """Change a device's configuration."""
-        for attributes in wireguard_messages.set_device(ifname, config):
-            request(
-                self._socket, _message(wireguard_messages.SET_DEVICE, attributes), self._socket.prid
-            )
+        for attributes in wireguard_messages.set_device(device, config):
+            body = _message(wireguard_messages.SET_DEVICE, attributes)
+            self._socket.request(_family(), body)
 
-    def get(self, ifname: str) -> Device:
-        """Return a device's configuration and state, with all its peers."""
-        name = (wireguard_messages.DEVICE_IFNAME, ifname.encode() + b"\0")
-        messages = self._socket.nlm_request(
-            _message(wireguard_messages.GET_DEVICE, [name]),
-            self._socket.prid,
-            NLM_F_REQUEST | NLM_F_DUMP,
-        )
-        return wireguard_messages.device(
-            [(int(attribute[0]), attribute[1]) for attribute in message["attrs"]]
-            for message in messages
-        )
+    def get(self, device: str | int) -> tuple[str, Device]:
+        """Return a device's name, and its configuration and state with all its peers."""
+        wanted = wireguard_messages.device_attribute(device)
+        body = _message(wireguard_messages.GET_DEVICE, [wanted])
+        answer = self._socket.dump(_family(), body)
+        found = [tuple(unpack(message[_HEADER.size :])) for message in answer]
+        return wireguard_messages.ifname(found), wireguard_messages.device(found)
 
 
-def _message(command: int, attributes: list[Attribute]) -> _DeviceMessage:
-    message = _DeviceMessage()
-    message["cmd"] = command
-    message["version"] = wireguard_messages.VERSION
-    message["attrs"] = [(str(kind), value) for kind, value in attributes]
-    return message
+def _message(command: int, attributes: Iterable[Attribute]) -> bytes:
+    head = _HEADER.pack(command, wireguard_messages.VERSION, 0)
+    return head + b"".join(pack(kind, value) for kind, value in attributes)
+
+
+# The number lasts as long as WireGuard is loaded.
+@cache
+def _family() -> int:
+    """Return the number of WireGuard's messages; raise OSError if the kernel has no WireGuard."""
+    connection = NetlinkSocket(_GENERIC)
+    try:
+        name = pack(_FAMILY_NAME, wireguard_messages.FAMILY.encode() + b"\0")
+        answer = connection.ask(_CONTROLLER, _HEADER.pack(_GET_FAMILY, 1, 0) + name)
+    finally:
+        connection.close()
+    return number(dict(unpack(answer[_HEADER.size :]))[_FAMILY_ID])

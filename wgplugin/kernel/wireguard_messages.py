@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import socket
 import struct
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from wgplugin.kernel.attributes import NESTED, TYPE, Attribute, pack, unpack
+from wgplugin.kernel.attributes import NESTED, TYPE, Attribute, number, pack, text, unpack
 from wgplugin.model.device import (
     AllowedIP,
     Device,
@@ -57,26 +57,24 @@ ALLOWED_IP_CIDR = 3
 MESSAGE_SIZE = 32 * 1024
 ALLOWED_IPS_AT_ONCE = 256
 
-DEVICE_ATTRIBUTES = (
-    DEVICE_IFINDEX,
-    DEVICE_IFNAME,
-    DEVICE_PRIVATE_KEY,
-    DEVICE_PUBLIC_KEY,
-    DEVICE_FLAGS,
-    DEVICE_LISTEN_PORT,
-    DEVICE_FWMARK,
-    DEVICE_PEERS & TYPE,
-    DEVICE_PEERS,
-)
+ALLOWED_IPS_REMEMBERED = 256
+"""The number of peers, or parts of large ones, whose allowed IPs are the same objects again."""
 
 
-def set_device(ifname: str, config: DeviceConfig) -> Iterator[list[Attribute]]:
+def device_attribute(device: str | int) -> Attribute:
+    """Return the attribute that stands for a device, given its name or its index."""
+    if isinstance(device, str):
+        return DEVICE_IFNAME, device.encode() + b"\0"
+    return DEVICE_IFINDEX, struct.pack("=I", device)
+
+
+def set_device(device: str | int, config: DeviceConfig) -> Iterator[list[Attribute]]:
     """Yield the attributes of each WG_CMD_SET_DEVICE message, in the order to send them.
 
     The first message has the device's own settings. A peer with many allowed IPs continues in the
     next message, which has only its public key and the further allowed IPs.
     """
-    name = (DEVICE_IFNAME, ifname.encode() + b"\0")
+    name = device_attribute(device)
     head = [name, *_device_settings(config)]
     peers = b""
     for part in (part for peer in config.peers for part in _peer_parts(peer)):
@@ -137,6 +135,11 @@ def _allowed_ip(net: AllowedIP) -> bytes:
     )
 
 
+def ifname(messages: Sequence[Iterable[Attribute]]) -> str:
+    """Return the device's name from the messages of one answer to WG_CMD_GET_DEVICE."""
+    return text(dict(messages[0])[DEVICE_IFNAME])
+
+
 def device(messages: Iterable[Iterable[Attribute]]) -> Device:
     """Return the device from the messages of one answer to WG_CMD_GET_DEVICE.
 
@@ -173,15 +176,20 @@ def _peer(found: dict[int, bytes]) -> Peer:
         last_handshake=seconds + nanoseconds / 1e9,
         received=_number(found.get(PEER_RECEIVED)),
         sent=_number(found.get(PEER_SENT)),
-        allowed_ips=tuple(
-            _network(dict(unpack(value)))
-            for _, value in unpack(found.get(PEER_ALLOWED_IPS & TYPE, b""))
-        ),
+        allowed_ips=_allowed_ips(found.get(PEER_ALLOWED_IPS & TYPE, b"")),
     )
 
 
+# What didn't change since the last look then compares fast.
+@lru_cache(ALLOWED_IPS_REMEMBERED)
+def _allowed_ips(value: bytes) -> tuple[AllowedIP, ...]:
+    return tuple(_network(dict(unpack(each))) for _, each in unpack(value))
+
+
 def _network(found: dict[int, bytes]) -> AllowedIP:
-    return ip_network((found[ALLOWED_IP_ADDRESS], found[ALLOWED_IP_CIDR][0]))
+    address, length = found[ALLOWED_IP_ADDRESS], found[ALLOWED_IP_CIDR][0]
+    kind = IPv4Network if len(address) == 4 else IPv6Network
+    return kind((int.from_bytes(address, "big"), length))
 
 
 def _socket_address(value: bytes) -> SocketAddress | None:
@@ -199,4 +207,4 @@ def _key(value: bytes | None) -> Key | None:
 
 
 def _number(value: bytes | None) -> int:
-    return int.from_bytes(value or b"", sys.byteorder)
+    return number(value or b"")

@@ -1,15 +1,16 @@
-"""The interfaces that the kernel side implements: for the host, and for containers. Pure.
+"""The interfaces that the kernel side implements: for the host, containers, and folders. Pure.
 
 Every method raises BackendError if the kernel refuses; the message is for the user.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+from wgplugin.errors import BackendError
 from wgplugin.model.device import Device, DeviceConfig, Key
 from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import IPAddress, Prefix
@@ -50,63 +51,112 @@ class HostKernel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The present state of a tunnel, and the other networks of its container.
+    """The present state of a tunnel's device, named ``ifname`` in its container.
 
-    ``ifname`` is its device's name in the container.
+    ``guarded``: whether nobody else has changed nftables since apply_firewall() did; also False if
+    this container's tunnels haven't all been through apply_firewall() yet.
     """
 
     ifname: str
     device: Device
-    others: frozenset[OtherNetwork] = frozenset()
+    guarded: bool = True
 
 
-class Notices(Protocol):
-    """The kernel's notices of changes in one namespace: of its devices and addresses."""
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What came of applying a plan.
 
-    async def wait(self, seconds: float) -> bool:
-        """Wait for the next notice; return False if none comes within so many seconds."""
-
-    def close(self) -> None:
-        """End them; until then they keep the namespace alive."""
-
-
-class ContainerKernel(Protocol):
-    """Works inside containers' network namespaces (live edition).
-
-    ``key`` is Docker's key of a namespace, ``device`` a device's name on the host. If either is
-    gone, a method returns False or None and raises nothing: containers come and go.
+    ``ready``: whether Docker is done with the tunnel's device; if not, nothing was changed.
+    ``others``: the other networks of the container. ``done``: the changes, worded for a log.
     """
 
-    async def exists(self, key: str) -> bool:
-        """Return whether a namespace exists and can be entered."""
+    ready: bool
+    others: frozenset[OtherNetwork]
+    done: tuple[str, ...] = ()
 
-    async def block_exits(self, key: str, plan: Plan) -> bool:
-        """Set up the kill switch before the tunnel's device arrives; return whether it was done."""
 
-    async def is_moved(self, key: str, device: str, expected: Collection[Prefix]) -> bool:
-        """Return whether Docker has moved the device into the namespace and has set it up.
+class Unseen(Enum):
+    """Why a tunnel's device wasn't seen: it isn't there, or work goes on in its container."""
 
-        ``expected``: the destinations of the routes that Docker sets last.
-        """
+    GONE = auto()
+    BUSY = auto()
+
+
+class Container(Protocol):
+    """A container's network namespace, kept open (live edition).
+
+    The namespace lives until close(), even if Docker takes the container away before. The kernel
+    does one piece of work at a time for a container; a caller that is cancelled doesn't stop it.
+    Every method raises BackendError if the kernel refuses, or doesn't answer in time.
+    """
+
+    async def block_exits(self, plan: Plan) -> frozenset[OtherNetwork]:
+        """Set up the kill switch before the tunnel's device arrives; return the other networks."""
 
     async def apply(
         self,
-        key: str,
         plan: Plan,
-        config: DeviceConfig | None = None,
+        config: DeviceConfig,
         moved: Collection[Key] = (),
-    ) -> list[str] | None:
+        *,
+        expected: Collection[Prefix] = (),
+        arrived: bool = False,
+    ) -> Applied:
         """Bring a tunnel into the planned state, and change only the differences.
 
-        ``config``: the device's complete configuration, or None to leave it. ``moved``: as in
-        model.device.diff(). Returns the changes, for people to read; None if the tunnel is gone.
+        ``config``: the device's complete configuration. ``moved``: as in model.device.diff().
+        ``expected``: the destinations of the routes that Docker sets last. ``arrived``: Docker is
+        known to be done, so a device that is down was taken down, and is set up.
         """
 
-    async def apply_firewall(self, key: str, plan: Plan) -> frozenset[OtherNetwork] | None:
-        """Install the tunnel's nftables; return the other networks that they know.
+    async def apply_firewall(self, plan: Plan, others: Collection[OtherNetwork]) -> None:
+        """Create or replace the tunnel's nftables, which know the other networks.
 
         The device needn't be there. A kernel without nftables raises BackendError.
         """
+
+    async def configure(self, device: str, change: DeviceConfig) -> bool:
+        """Change a device; return whether it was there."""
+
+    async def clear(self, device: str, owner: int) -> None:
+        """Remove everything that a tunnel has in the namespace, except its device.
+
+        ``owner`` is the number of the tunnel's network.
+        """
+
+    async def changed(self) -> None:
+        """Wait for the kernel's next notice of a change of links, addresses, routes or rules.
+
+        Changes by this object's own methods give notice, too.
+        """
+
+    def close(self) -> None:
+        """Let go of the namespace; nothing can be done in it after that."""
+
+
+class ContainerKernel(Protocol):
+    """Opens containers' network namespaces (live edition), by Docker's keys of them."""
+
+    async def open(self, key: str) -> Container | None:
+        """Open a namespace; return None if it isn't there: containers come and go.
+
+        Raises BackendError if it can't be entered.
+        """
+
+    def is_open_still(self, container: Container) -> bool:
+        """Return whether Docker still has the namespace; if not, it is to be closed."""
+
+    async def observe(
+        self, asked: Sequence[tuple[Container, str]], seconds: float
+    ) -> list[Observed | Unseen | BackendError]:
+        """Look at devices, each given by its container and its name on the host.
+
+        Returns what was seen of each within so many seconds, in the same order; a BackendError is
+        returned for one whose container hangs, or where the kernel refuses. Nothing is written.
+        """
+
+    async def changed(self) -> None:
+        """Wait until Docker may have added a namespace or taken one away."""
 
     async def check_firewall(self) -> bool:
         """Return whether this kernel can stop frames that programs make themselves.
@@ -114,17 +164,18 @@ class ContainerKernel(Protocol):
         A kernel that lacks another part of nftables raises BackendError.
         """
 
-    async def notices(self, key: str) -> Notices | None:
-        """Return the notices of a namespace from now on; the caller must close them."""
 
-    async def observe(self, key: str, device: str) -> Observed | None:
-        """Return the present state of a tunnel; None if it is gone."""
+class FolderNotices(Protocol):
+    """The kernel's notices of changes in folders."""
 
-    async def configure(self, key: str, device: str, change: DeviceConfig) -> bool:
-        """Change a device; return whether it was there."""
+    def watch(self, folders: Collection[str]) -> bool:
+        """Take notice of changes in exactly these folders, given by path.
 
-    async def clear(self, key: str, device: str, owner: int) -> None:
-        """Remove everything that a tunnel has in a namespace, except its device.
+        Returns whether the kernel gives notice of all of them; if not, they must be looked at.
+        """
 
-        ``owner`` is the number of the tunnel's network.
+    async def changed(self) -> frozenset[str]:
+        """Wait for a change since the last call; return the names of all files that changed.
+
+        The name is "" for what has none, such as a folder itself, and for notices that were lost.
         """

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TypeVar
 
 from wgplugin.model.prefixes import IPAddress, Prefix
@@ -127,6 +128,15 @@ class Device:
     peers: tuple[Peer, ...]
 
 
+def settings(device: Device) -> Device:
+    """Return what is configured of a device, without what changes by itself."""
+    peers = (
+        replace(peer, endpoint=None, last_handshake=0.0, received=0, sent=0)
+        for peer in device.peers
+    )
+    return replace(device, peers=tuple(peers))
+
+
 def short(key: Key) -> str:
     """Return the first 8 characters of a public key and "…": enough to find it in a file."""
     return key.base64()[:8] + "…"
@@ -140,22 +150,72 @@ def diff(device: Device, wanted: DeviceConfig, moved: Collection[Key] = ()) -> D
     """Return the changes that turn ``device`` into ``wanted``; equal settings stay untouched.
 
     ``wanted`` has all wanted peers: others are removed, and the remaining ones keep their sessions.
-    A listen port of 0 keeps the present port. ``moved``: the peers whose endpoint is replaced. Any
-    other peer keeps its endpoint if it has one, as it may have roamed there.
+    A peer that is the device itself is left out, as in the kernel: so one file can list all hosts
+    (set_peer() in drivers/net/wireguard/netlink.c). A listen port of 0 keeps the present port.
+    ``moved``: the peers whose endpoint is replaced. Any other peer keeps its endpoint if it has
+    one, as it may have roamed there.
+
+    The kernel makes the changes of peers in their order, and an allowed IP belongs to one peer: to
+    give it to another moves it (set_peer() in drivers/net/wireguard/netlink.c, allowedips.c). So no
+    allowed IP that stays is ever away, and one that moves is never without a peer: what is added
+    comes first. An allowed IP can't be removed alone, so those that must go are given to a peer
+    that is then removed. The kernel ignores a peer that has the device's own public key.
     """
+    private_key = _other(wanted.private_key and _clamped(wanted.private_key), device.private_key)
+    itself = None if private_key else device.public_key
+    peers = [peer for peer in wanted.peers if peer.public_key != itself]
     present = {peer.public_key: peer for peer in device.peers}
-    kept = {peer.public_key for peer in wanted.peers}
+    kept = {peer.public_key for peer in peers}
     gone = (PeerConfig(key, remove=True) for key in present if key not in kept)
     changed = (
-        _peer_diff(present.get(peer.public_key), peer, peer.public_key in moved)
-        for peer in wanted.peers
+        _peer_diff(present.get(peer.public_key), peer, peer.public_key in moved) for peer in peers
+    )
+    staying = {net for peer in peers for net in peer.allowed_ips}
+    unwanted = tuple(
+        net
+        for peer in device.peers
+        if peer.public_key in kept
+        for net in peer.allowed_ips
+        if net not in staying
     )
     return DeviceConfig(
-        private_key=_other(wanted.private_key and _clamped(wanted.private_key), device.private_key),
+        private_key=private_key,
         listen_port=_other(wanted.listen_port or None, device.listen_port),
         fwmark=_other(wanted.fwmark, device.fwmark),
-        peers=(*gone, *(peer for peer in changed if peer)),
+        peers=(
+            *(peer for peer in changed if peer),
+            *_removed(unwanted, _unused_key(present.keys() | kept)),
+            *gone,
+        ),
     )
+
+
+def describe(change: DeviceConfig) -> Iterator[str]:
+    """Yield what a change from diff() does, worded for a log."""
+    if change.private_key:
+        yield "private key changed"
+    if change.listen_port is not None:
+        yield f"listen port {change.listen_port}"
+    if change.fwmark is not None:
+        yield f"fwmark {change.fwmark}"
+    set_up = {peer.public_key for peer in change.peers if not peer.remove}
+    removed = {peer.public_key for peer in change.peers if peer.remove}
+    for peer in change.peers:
+        if peer.public_key not in set_up & removed:
+            yield f"peer {short(peer.public_key)} {'removed' if peer.remove else 'set'}"
+        elif not peer.remove:
+            yield f"allowed IPs removed: {len(peer.allowed_ips)}"
+
+
+def _removed(nets: tuple[AllowedIP, ...], unused: Key) -> Iterator[PeerConfig]:
+    if nets:
+        yield PeerConfig(unused, allowed_ips=nets)
+        yield PeerConfig(unused, remove=True)
+
+
+def _unused_key(used: Collection[Key]) -> Key:
+    """Return a public key that is none of these; nobody has its private key."""
+    return Key(sha256(b"".join(sorted(key.raw for key in used))).digest())
 
 
 def _clamped(key: Key) -> Key:
@@ -167,16 +227,13 @@ def _clamped(key: Key) -> Key:
 def _peer_diff(peer: Peer | None, wanted: PeerConfig, moved: bool) -> PeerConfig | None:
     if peer is None:
         return wanted
-    allowed, present = set(wanted.allowed_ips), set(peer.allowed_ips)
-    fewer = not present <= allowed
+    added = set(wanted.allowed_ips) - set(peer.allowed_ips)
     change = PeerConfig(
         wanted.public_key,
         preshared_key=_other(wanted.preshared_key or NO_KEY, peer.preshared_key or NO_KEY),
         endpoint=_other(wanted.endpoint, peer.endpoint) if moved or not peer.endpoint else None,
         persistent_keepalive=_other(wanted.persistent_keepalive, peer.persistent_keepalive),
-        replace_allowed_ips=fewer,
-        # Replacing removes all ranges for a moment, so it is done only if one must go.
-        allowed_ips=wanted.allowed_ips if fewer else tuple(sorted(allowed - present, key=str)),
+        allowed_ips=tuple(sorted(added, key=str)),
     )
     return None if change == PeerConfig(wanted.public_key) else change
 

@@ -12,7 +12,7 @@ that is bound to another network's device, is stopped by nftables: see kernel/ex
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Literal
 
@@ -113,6 +113,8 @@ class Plan:
 
     ``opens``: whether a container that loses its tunnel may use its other networks for everything.
     ``closed``: it has lost it; the prefixes stay blocked, and names aren't looked up.
+
+    ``inside``: the prefixes with routes into the tunnel; parts of them may be in ``bypass``.
     """
 
     device: str
@@ -130,13 +132,12 @@ class Plan:
     all_names: bool = True
     opens: bool = False
     closed: bool = False
+    inside: tuple[Prefix, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def inside(self) -> tuple[Prefix, ...]:
-        """The prefixes with routes into the tunnel; parts of them may be in ``bypass``."""
-        if not self.own_table:
-            return ()
-        return tuple(net for net in dict.fromkeys(self.routed) if not _covered(net, self.bypass))
+    def __post_init__(self) -> None:
+        nets = dict.fromkeys(self.routed if self.own_table else ())
+        inside = tuple(net for net in nets if not _covered(net, self.bypass))
+        object.__setattr__(self, "inside", inside)
 
     @property
     def metric(self) -> int:
@@ -215,6 +216,8 @@ def changes(plan: Plan, families: Iterable[int], found: Found) -> Changes:
     ``families`` are those that the device can carry.
     """
     wanted = items(plan, families)
+    if wanted == found.items:
+        return Changes((), ())
     return _ordered(wanted - found.items, _own(found) - wanted)
 
 
@@ -226,24 +229,21 @@ def removal(found: Found) -> Changes:
 
 def _own(found: Found) -> frozenset[Item]:
     """Return the items that no other tunnel needs."""
-    return frozenset(
-        item
-        for item in found.items
-        if not (isinstance(item, PolicyRule) and item.version in found.others)
-    )
+    rules = (item for item in found.items if isinstance(item, PolicyRule))
+    return found.items - {rule for rule in rules if rule.version in found.others}
 
 
 def _ordered(add: Iterable[Item], delete: Iterable[Item]) -> Changes:
-    return Changes(tuple(sorted(add, key=_order)), tuple(sorted(delete, key=_order, reverse=True)))
+    return Changes(tuple(sorted(add, key=_rank)), tuple(sorted(delete, key=_rank, reverse=True)))
 
 
-def _order(item: Item) -> tuple[int, str]:
+def _rank(item: Item) -> tuple[int, int]:
     match item:
         case Route(kind="device"):
-            return 3, str(item)
+            return 3, 0
         case Route():
-            return 0, str(item)
+            return 0, 0
         case PolicyRule():
-            return 1, str(item)
+            return 1, item.priority
         case _:
-            return 2, str(item)
+            return 2, 0

@@ -1,4 +1,4 @@
-"""The parts of a tunnel that can fail separately; each new failure is logged once."""
+"""The parts of a tunnel that can fail separately; the log has each failure and its end once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ class Condition(Enum):
     """A part of a tunnel that can fail separately."""
 
     SETTING_UP = auto()
+    LATE = auto()
     FILES = auto()
     DEVICE = auto()
     PEERS = auto()
@@ -30,7 +31,10 @@ class Conditions:
         return "; ".join(filter(None, self._troubles.values()))
 
     def note(self, condition: Condition, trouble: str = "") -> None:
-        """Remember the failure of a part, empty for none; log it if it is new."""
-        if trouble and trouble != self._troubles.get(condition):
+        """Remember the failure of a part, empty for none; log it if it is new, and its end."""
+        before = self._troubles.get(condition, "")
+        if trouble and trouble != before:
             log.warning("%s: %s", self._subject, trouble)
+        elif before and not trouble:
+            log.info("%s: over: %s", self._subject, before)
         self._troubles[condition] = trouble

@@ -21,6 +21,7 @@ from wgplugin.model.attachment import (
 )
 from wgplugin.model.backends import HostKernel
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
+from wgplugin.model.device import DeviceConfig
 from wgplugin.model.identity import device_name
 from wgplugin.model.prefixes import InterfaceAddress
 from wgplugin.model.without_ipv6 import check_endpoints, check_network, left_out, usable
@@ -144,9 +145,9 @@ class Direct:
                 async with AsyncExitStack() as undo:
                     undo.push_async_callback(self._undo, endpoint.id)
                     await self._endpoints.claim(record)
-                    await self._make_device(record, files)
+                    device = await self._make_device(record, files)
                     undo.pop_all()
-                self._insides.attached(record, files)
+                self._insides.attached(record, files, device)
         assigned = {address.version for address in endpoint.assigned}
         return tuple(address for address in addresses if address.version not in assigned)
 
@@ -198,7 +199,7 @@ class Direct:
             )
         return network
 
-    async def _make_device(self, endpoint: Endpoint, files: Files) -> None:
+    async def _make_device(self, endpoint: Endpoint, files: Files) -> DeviceConfig:
         config = files.config
         found = await self._peers.locate(
             endpoint.network_id, config, files.settings.resolve_timeout
@@ -213,6 +214,7 @@ class Direct:
         except BackendError as error:
             message = f"{endpoint.configuration}.conf: {error.message}"
             raise BackendError(error.code, message) from None
+        return wanted
 
     async def _undo(self, endpoint_id: str) -> None:
         try:

@@ -1,11 +1,12 @@
-"""A tunnel's health, from the kernel's data on its peers. Pure."""
+"""A tunnel's health, from its peers' handshakes. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
 
-from wgplugin.model.device import Device, Peer, short
+from wgplugin.model.device import Device, short
 
 SESSION = 180.0
 """Seconds that a session lasts after its handshake (WireGuard's REJECT_AFTER_TIME)."""
@@ -19,21 +20,12 @@ class Health(StrEnum):
     NEVER = "never"
 
 
-def health(peers: Iterable[Peer], now: float) -> Health:
-    """Return the health of a tunnel with these peers at ``now``, in seconds since 1970."""
-    last = max((peer.last_handshake for peer in peers), default=0.0)
-    if not last:
+def health(ages: Iterable[float]) -> Health:
+    """Return the health of a tunnel by the ages of its peers' handshakes, in seconds (`Ages`)."""
+    youngest = min(ages, default=math.inf)
+    if youngest == math.inf:
         return Health.NEVER
-    return Health.UP if now - last < SESSION else Health.STALE
-
-
-def is_silent(peer: Peer, configured: float, wall: float, after: float) -> bool:
-    """Return whether a peer may have moved: no handshake for ``after`` seconds, or no endpoint.
-
-    ``configured`` is the age of its endpoint in seconds. ``wall`` is the present time, in seconds
-    since 1970.
-    """
-    return peer.endpoint is None or min(wall - peer.last_handshake, configured) > after
+    return Health.UP if youngest < SESSION else Health.STALE
 
 
 def events(before: Device | None, device: Device, was: Health, now: Health) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Protocol
 from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
 from wgplugin.errors import PluginError
+from wgplugin.model.device import DeviceConfig
 from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.networks.status import TunnelStatus, unseen
 from wgplugin.state.records import Endpoint
@@ -41,8 +42,8 @@ class Insides(Protocol):
             BackendError: it hasn't.
         """
 
-    def attached(self, endpoint: Endpoint, files: Files) -> None:
-        """Take note of an endpoint whose device was made from these files."""
+    def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
+        """Take note of an endpoint whose device was made from these files, with ``device``."""
 
     async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
         """Take over a tunnel whose device Docker is about to put into a container.
@@ -79,7 +80,7 @@ class NoInsides:
     async def check(self) -> None:
         """Need nothing."""
 
-    def attached(self, endpoint: Endpoint, files: Files) -> None:
+    def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
         """Do nothing."""
 
     async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:

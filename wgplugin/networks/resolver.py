@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 from wgplugin.codes import Code
+from wgplugin.conf.values import literal
 from wgplugin.errors import PluginError
 from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import SocketAddress
@@ -36,8 +36,8 @@ class Resolver:
         self._first_pause = (timings or Timings()).resolver_pause
         self._workers = ThreadPoolExecutor(LOOK_UPS, thread_name_prefix="resolver")
 
-    async def resolve(self, endpoint: PeerEndpoint, bound: float) -> SocketAddress:
-        """Return the first address of the endpoint that the host can use.
+    async def resolve(self, endpoint: PeerEndpoint, bound: float) -> tuple[SocketAddress, ...]:
+        """Return all addresses of the endpoint that the host can use, in getaddrinfo(3)'s order.
 
         A literal address needs no look-up, and no thread. After a temporary failure of the resolver
         it tries again, with growing pauses, until ``bound`` seconds are over.
@@ -46,8 +46,11 @@ class Resolver:
             PluginError: there is no such host, no answer within ``bound`` seconds, or the host
                 can't have any of the addresses.
         """
-        with contextlib.suppress(socket.gaierror):
-            return self._first(endpoint, _literal(endpoint))
+        if is_literal(endpoint):
+            try:
+                return self._usable(endpoint, _getaddrinfo(endpoint, socket.AI_NUMERICHOST))
+            except socket.gaierror as error:
+                raise _not_resolved(endpoint, _reason(error)) from None
         loop = asyncio.get_running_loop()
         pause = self._first_pause
         answer = "no answer"
@@ -56,41 +59,53 @@ class Resolver:
                 while True:
                     try:
                         look_up = loop.run_in_executor(self._workers, _getaddrinfo, endpoint)
-                        return self._first(endpoint, await look_up)
+                        return self._usable(endpoint, await look_up)
                     except socket.gaierror as error:
-                        answer = error.strerror or str(error)
+                        answer = _reason(error)
                         if error.errno not in _TRANSIENT:
                             break
                     await asyncio.sleep(pause)
                     pause *= 2
         except TimeoutError:
             answer += f" (waited {bound:g} s)"
-        raise PluginError(
-            Code.NOT_RESOLVED,
-            f"the endpoint {_shown(endpoint)} can't be resolved: {answer}; "
-            "check the name, and the DNS of this host",
-        )
+        raise _not_resolved(endpoint, answer)
 
-    def _first(self, endpoint: PeerEndpoint, found: Iterable[SocketAddress]) -> SocketAddress:
-        for address in found:
-            if address.host.version in self._families:
-                return address
-        raise unreachable(f"the endpoint {_shown(endpoint)}")
+    def _usable(
+        self, endpoint: PeerEndpoint, found: Iterable[SocketAddress]
+    ) -> tuple[SocketAddress, ...]:
+        usable = tuple(each for each in found if each.host.version in self._families)
+        if not usable:
+            raise unreachable(_named(endpoint))
+        return usable
 
 
-def _shown(endpoint: PeerEndpoint) -> str:
+def is_literal(endpoint: PeerEndpoint) -> bool:
+    """Return whether an endpoint is an IP address, perhaps with a zone, and not a host name."""
+    return literal(endpoint.host.partition("%")[0]) is not None
+
+
+def _not_resolved(endpoint: PeerEndpoint, answer: str) -> PluginError:
+    return PluginError(
+        Code.NOT_RESOLVED,
+        f"{_named(endpoint)} can't be resolved: {answer}; check the name, and the DNS of this host",
+    )
+
+
+def _reason(error: socket.gaierror) -> str:
+    return error.strerror or str(error)
+
+
+def _named(endpoint: PeerEndpoint) -> str:
     # A word without a dot may be a piece of a key in the wrong place, so don't show it.
     is_plain = "." in endpoint.host or ":" in endpoint.host
-    return endpoint.host if is_plain else shown(endpoint.host)
-
-
-def _literal(endpoint: PeerEndpoint) -> list[SocketAddress]:
-    return _getaddrinfo(endpoint, socket.AI_NUMERICHOST | socket.AI_NUMERICSERV)
+    host = endpoint.host if is_plain else shown(endpoint.host)
+    return "the endpoint" if host == shown("") else f"the endpoint {host}"
 
 
 def _getaddrinfo(endpoint: PeerEndpoint, flags: int = 0) -> list[SocketAddress]:
     results = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM, flags=flags)
-    return [_address(*result[4]) for result in results]
+    # /etc/hosts may say the same twice.
+    return list(dict.fromkeys(_address(*result[4]) for result in results))
 
 
 def _address(host: str | int, port: int | str | bytes, *rest: int | str) -> SocketAddress:

@@ -1,133 +1,153 @@
-"""A tunnel's part of its container's network namespace, which Docker calls a sandbox."""
+"""A container's network namespace, which Docker calls a sandbox, and its tunnels' places in it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from wgplugin.codes import Code
-from wgplugin.errors import PluginError
-from wgplugin.model.backends import Observed
-from wgplugin.model.device import DeviceConfig, Key
-from wgplugin.model.identity import device_name, network_number
-from wgplugin.model.namespace import OtherNetwork, Plan
-from wgplugin.model.prefixes import Prefix
-from wgplugin.networks.conditions import Condition, Conditions
-from wgplugin.networks.services import Services
-from wgplugin.state.records import Endpoint
+from wgplugin.errors import BackendError
+from wgplugin.model.backends import Container, ContainerKernel
+from wgplugin.model.namespace import Plan
+from wgplugin.model.order import arrange
+from wgplugin.networks.pauses import Pauses
+from wgplugin.timings import Timings
 
 log = logging.getLogger(__name__)
 
-GONE = "its device is gone from the container"
-NOT_GUARDED = "neither DNS, replies past the tunnel nor bound sockets are taken care of"
+Wake = Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Member:
+    wake: Wake
+    is_coming: bool
+    plan: Plan | None = None
 
 
 class Sandbox:
-    """Applies plans of one tunnel, one at a time; after its end() nothing more is applied."""
+    """The namespace is open from its first use until Docker takes it away, or close()."""
 
-    def __init__(self, endpoint: Endpoint, services: Services, conditions: Conditions) -> None:
-        """Work in the sandbox of ``endpoint``; failures of nftables are noted in ``conditions``."""
-        self._key = endpoint.sandbox
-        self._device = device_name(endpoint.id)
-        self._owner = network_number(endpoint.network_id)
-        self._containers = services.containers
-        self._conditions = conditions
-        self._lock = asyncio.Lock()
-        self._applied: Plan | None = None
-        self._guarded: Plan | None = None
-        self._others: frozenset[OtherNetwork] | None = None
-        self.is_over = False
+    def __init__(self, key: str, containers: ContainerKernel, timings: Timings) -> None:
+        """Stand for the namespace of this key, which may not be there yet."""
+        self.key = key
+        self._containers = containers
+        self._timings = timings
+        self._members: dict[str, _Member] = {}
+        self._opening = asyncio.Lock()
+        self._following: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self.container: Container | None = None
+        """The open namespace, if it is open."""
+        self.is_gone = False
+        """Whether Docker has taken the namespace away."""
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether a plan has been applied."""
-        return self._applied is not None
-
-    async def block_exits(self, plan: Plan) -> bool:
-        """Close all ways out but the tunnel, whose device isn't there yet; return if it was done.
+    async def open(self) -> Container | None:
+        """Open the namespace unless it is open; return None if it isn't there.
 
         Raises:
-            PluginError: the kernel refuses.
+            BackendError: it can't be entered.
         """
-        async with self._lock:
-            closed = plan.own_table and await self._containers.block_exits(self._key, plan)
-            if closed:
-                await self._guard(plan)
-            return closed
+        async with self._opening:
+            if self.container is None:
+                found = await self._containers.open(self.key)
+                if found and self._is_closed:
+                    found.close()
+                elif found:
+                    self.container, self.is_gone = found, False
+                    self._following = asyncio.create_task(self._follow(found))
+        return self.container
 
-    async def has_device(self, routes: Collection[Prefix]) -> bool:
-        """Return whether Docker is done with the device, and with these routes.
+    def close(self) -> None:
+        """Let go of the namespace for good."""
+        self._is_closed = True
+        self._let_go()
 
-        Raises:
-            PluginError: the kernel refuses.
+    def check(self) -> None:
+        """Let go of the namespace if Docker has taken it away; wake all, as it may have come."""
+        if self.container and not self._containers.is_open_still(self.container):
+            self._let_go()
+            self.is_gone = True
+        elif self.container:
+            return
+        self._wake_all()
+
+    def enter(self, device: str, wake: Wake, *, is_coming: bool) -> None:
+        """Add a tunnel, by its device's name; ``wake`` is called when much may have changed.
+
+        ``is_coming``: Docker is about to bring the device; notices of it are taken up at once.
         """
-        return await self._containers.is_moved(self._key, self._device, routes)
+        self._members[device] = _Member(wake, is_coming)
 
-    async def apply(
-        self, plan: Plan, config: DeviceConfig | None = None, moved: Collection[Key] = ()
-    ) -> list[str]:
-        """Bring the sandbox in line with a plan; return the changes. See ContainerKernel.apply().
+    def has_come(self, device: str) -> None:
+        """Take note that a device is there."""
+        if member := self._members.get(device):
+            member.is_coming = False
 
-        Raises:
-            PluginError: the kernel refuses, or the device is gone.
+    def leave(self, device: str) -> None:
+        """Remove a tunnel; the others get new places."""
+        if self._members.pop(device, None):
+            self._arrange()
+
+    def is_empty(self) -> bool:
+        """Return whether no tunnel is here."""
+        return not self._members
+
+    def put(self, plan: Plan) -> None:
+        """Set the plan of a tunnel that is here; all get their places, see model.order."""
+        if member := self._members.get(plan.device):
+            member.plan = plan
+            self._arrange()
+
+    def plan(self, device: str) -> Plan | None:
+        """Return a tunnel's plan, with its place among the others; None if it has none yet."""
+        member = self._members.get(device)
+        return member.plan if member else None
+
+    def plans(self) -> list[Plan]:
+        """Return the plans of all tunnels that are here."""
+        return [member.plan for member in self._members.values() if member.plan]
+
+    def _arrange(self) -> None:
+        for plan in arrange(self.plans()):
+            member = self._members[plan.device]
+            if plan != member.plan:
+                member.plan = plan
+                member.wake()
+
+    def _let_go(self) -> None:
+        if self._following:
+            self._following.cancel()
+            self._following = None
+        if self.container:
+            self.container.close()
+            self.container = None
+
+    def _wake_all(self) -> None:
+        for member in tuple(self._members.values()):
+            member.wake()
+
+    async def _follow(self, container: Container) -> None:
+        """Wake the tunnels at each notice; more and more seldom if one follows the other.
+
+        If there can't be any, the namespace is opened anew after a while.
         """
-        async with self._lock:
-            if self.is_over:
-                raise PluginError(Code.NO_DEVICE, "the container is going")
-            done = await self._containers.apply(self._key, plan, config, moved)
-            if done is None:
-                raise PluginError(Code.NO_DEVICE, GONE)
-            self._applied = replace(plan, mtu=None)
-            if self._applied != self._guarded:
-                await self._guard(self._applied)
-            return done
-
-    async def observe(self) -> Observed | None:
-        """Return the tunnel's present state; None if it is gone. Take note of other networks.
-
-        Raises:
-            PluginError: the kernel refuses.
-        """
-        observed = await self._containers.observe(self._key, self._device)
-        async with self._lock:
-            if observed and self._applied and observed.others != self._others and not self.is_over:
-                await self._guard(self._applied)
-        return observed
-
-    async def configure(self, choose: Callable[[], DeviceConfig | None]) -> bool:
-        """Make the change of the device that is chosen once no plan is being applied, if any.
-
-        Returns whether one was made.
-
-        Raises:
-            PluginError: the kernel refuses.
-        """
-        async with self._lock:
-            change = None if self.is_over else choose()
-            if change is None:
-                return False
-            return await self._containers.configure(self._key, self._device, change)
-
-    async def end(self, plan: Plan | None) -> None:
-        """Take out what was put there, but for the device; or leave it closed by ``plan``.
-
-        Raises:
-            PluginError: the kernel refuses.
-        """
-        self.is_over = True
-        async with self._lock:
-            if plan:
-                await self._containers.apply_firewall(self._key, replace(plan, closed=True))
-            else:
-                await self._containers.clear(self._key, self._device, self._owner)
-
-    async def _guard(self, plan: Plan) -> None:
-        lacking = ""
-        try:
-            self._others = await self._containers.apply_firewall(self._key, plan)
-            self._guarded = plan
-        except PluginError as error:
-            lacking = f"{NOT_GUARDED}: {error}"
-        self._conditions.note(Condition.FIREWALL, lacking)
+        pauses = Pauses(self._timings.notice_pause, self._timings.notice_longest)
+        loop = asyncio.get_running_loop()
+        last = loop.time()
+        while True:
+            try:
+                await container.changed()
+            except BackendError as error:
+                log.warning("%s: %s", self.key, error)
+                await asyncio.sleep(self._timings.observe)
+                self._let_go()
+                self._wake_all()
+                return
+            is_coming = any(member.is_coming for member in self._members.values())
+            if is_coming or loop.time() - last > self._timings.notice_longest:
+                pauses.reset()
+            self._wake_all()
+            await asyncio.sleep(pauses.next())
+            last = loop.time()

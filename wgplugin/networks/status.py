@@ -55,12 +55,12 @@ def unseen(endpoint: Endpoint) -> TunnelStatus:
     return TunnelStatus(endpoint.id, endpoint.network_id, endpoint.configuration, "unknown")
 
 
-def peer_status(peer: Peer) -> PeerStatus:
-    """Return the status of a peer."""
+def peer_status(peer: Peer, last_handshake: float) -> PeerStatus:
+    """Return the status of a peer; ``last_handshake`` is in seconds since 1970, 0 for never."""
     return PeerStatus(
         public_key=peer.public_key.base64(),
         endpoint=str(peer.endpoint) if peer.endpoint else None,
-        last_handshake=peer.last_handshake or None,
+        last_handshake=last_handshake or None,
         received_bytes=peer.received,
         sent_bytes=peer.sent,
         allowed_ips=tuple(map(str, peer.allowed_ips)),

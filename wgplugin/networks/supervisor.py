@@ -7,21 +7,21 @@ changed stays as it is, and blocks other ways out as before.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
 import logging
 import sys
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 import msgspec
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
-from wgplugin.conf.settings import Settings
-from wgplugin.errors import PluginError, StoreError
+from wgplugin.errors import BackendError, PluginError, StoreError
+from wgplugin.model.device import DeviceConfig
 from wgplugin.model.docker_routes import DockerRoute
-from wgplugin.model.identity import device_name
-from wgplugin.model.order import arrange
+from wgplugin.networks.edits import Edits
 from wgplugin.networks.insides import Limits
+from wgplugin.networks.sandbox import Sandbox
 from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus
 from wgplugin.networks.tunnel import Tunnel
@@ -41,14 +41,17 @@ class Supervisor:
     edition = "live"
     limits = Limits(addresses_per_family=sys.maxsize, finds_peers_later=True, redirects_dns=True)
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, edits: Edits) -> None:
+        """Use these parts of the plugin; ``edits`` tells when the files change."""
         self._services = services
+        self._edits = edits
         self._tunnels: dict[str, Tunnel] = {}
-        self._work: dict[str, asyncio.Task[None]] = {}
-        self._following: dict[str, asyncio.Task[None]] = {}
-        self._coming: dict[str, Files] = {}
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._keeping: dict[str, asyncio.Task[None]] = {}
+        self._catching_up: set[asyncio.Task[None]] = set()
+        self._ending: dict[str, tuple[Sandbox, asyncio.Task[None]]] = {}
+        self._coming: dict[str, tuple[Files, DeviceConfig]] = {}
         self._reached: set[str] = set()
-        self._settings = Settings()
 
     @property
     def tunnels(self) -> tuple[Tunnel, ...]:
@@ -59,9 +62,9 @@ class Supervisor:
         """Check that the kernel has all parts of nftables."""
         await self._services.containers.check_firewall()
 
-    def attached(self, endpoint: Endpoint, files: Files) -> None:
-        """Keep the files until Docker has joined the endpoint."""
-        self._coming[endpoint.id] = files
+    def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
+        """Keep these until Docker has joined the endpoint."""
+        self._coming[endpoint.id] = files, device
 
     async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
         """Take over a tunnel whose device Docker is about to put into a container."""
@@ -72,17 +75,33 @@ class Supervisor:
             log.error(
                 "endpoint %.12s won't be known to the plugin's next run: %s", endpoint.id, error
             )
-        tunnel = Tunnel(endpoint, self._services)
-        if files := self._coming.pop(endpoint.id, None):
-            tunnel.plan(files)
-        self._tunnels[endpoint.id] = tunnel
-        # Docker fails to set a route that another tunnel has.
-        taken = {net for other in self._with(tunnel) for net in other.expected}
-        given = tuple(each for each in endpoint.route_values if each.destination not in taken)
-        closed = await tunnel.block_exits(given)
-        if closed or await self._services.containers.exists(sandbox):
+        coming = self._coming.pop(endpoint.id, None)
+        tunnel = self._add(endpoint)
+        # What another tunnel's end still does there would undo what this one does.
+        ending = [task for where, task in self._ending.values() if where is tunnel.sandbox]
+        try:
+            if ending:
+                await asyncio.wait(ending)
+            if coming:
+                tunnel.take(*coming)
+            else:
+                await tunnel.read()
+            # Docker fails to set a route that another tunnel has.
+            others = (each for each in self.tunnels if each.sandbox is tunnel.sandbox)
+            taken = {net for other in others for net in other.expected}
+            given = tuple(each for each in endpoint.route_values if each.destination not in taken)
+            closed = await tunnel.block_exits(given)
+        except asyncio.CancelledError:
+            # The container may be running, and goes on without this network.
+            self._forget(endpoint.id)
+            await self._to_the_end(endpoint.id, tunnel.withdraw(), tunnel.sandbox)
+            raise
+        if tunnel.sandbox.container:
             self._reached.add(endpoint.id)
-        self._begin(tunnel)
+        self._keep(tunnel)
+        catching_up = asyncio.create_task(self._catch_up(tunnel))
+        self._catching_up.add(catching_up)
+        catching_up.add_done_callback(self._catching_up.discard)
         return () if closed else given
 
     async def settled(self, endpoint_id: str) -> None:
@@ -91,95 +110,159 @@ class Supervisor:
         Docker 28 asks for an endpoint's details after the join and before the container's first
         instruction. Other releases ask before the container exists.
         """
-        task = self._work.get(endpoint_id)
-        if task and endpoint_id in self._reached:
-            await asyncio.wait([task], timeout=self._services.timings.set_up)
+        tunnel = self._tunnels.get(endpoint_id)
+        if tunnel is None or endpoint_id not in self._reached:
+            return
+        tunnel.wake()
+        try:
+            async with asyncio.timeout(self._services.timings.set_up):
+                await tunnel.is_ready.wait()
+        except TimeoutError:
+            tunnel.note_early_start()
 
     async def leave(self, endpoint_id: str) -> None:
         """Remove a tunnel from its container, except its device."""
-        tunnel = self._tunnels.pop(endpoint_id, None)
-        self._reached.discard(endpoint_id)
-        self._coming.pop(endpoint_id, None)
-        for tasks in (self._work, self._following):
-            task = tasks.pop(endpoint_id, None)
-            if task and task is not asyncio.current_task():
-                task.cancel()
+        tunnel = self._forget(endpoint_id)
         if tunnel:
-            await tunnel.end([each.planned for each in self._with(tunnel) if each.planned])
-            await self._arrange(tunnel)
+            await self._to_the_end(endpoint_id, tunnel.end(), tunnel.sandbox)
+        elif ending := self._ending.get(endpoint_id):
+            await asyncio.shield(ending[1])
 
     async def resume(self) -> None:
         """Take over the tunnels from before the plugin's start."""
         found = [
-            Tunnel(endpoint, self._services)
+            self._add(endpoint, arrived=True)
             for endpoint in self._services.endpoints
             if endpoint.sandbox and endpoint.id not in self._tunnels
         ]
+        # Each needs its place among the others before anything is changed.
         for tunnel in found:
-            await tunnel.recall()
-            self._tunnels[tunnel.endpoint.id] = tunnel
+            await tunnel.read()
         for tunnel in found:
-            self._begin(tunnel)
+            self._keep(tunnel)
 
     async def run(self) -> None:
         """Keep all tunnels in line with the files, until cancelled."""
-        await self.resume()
-        await self._tell_limits()
-        timings = self._services.timings
-        for tick in itertools.count(1):
-            await asyncio.sleep(timings.tick)
-            # Each tunnel logs the errors of its files; the last good settings stay in force.
-            with contextlib.suppress(PluginError):
-                self._settings = await asyncio.to_thread(self._services.folder.settings)
-            looking = tick % timings.observe_every == 0
-            for endpoint_id, tunnel in self._tunnels.items():
-                # A tunnel that waits must not delay the others; one that joins has no work yet.
-                work = self._work.get(endpoint_id)
-                if work and work.done():
-                    task = asyncio.create_task(self._tend(tunnel, looking))
-                    self._work[endpoint_id] = task
+        try:
+            await self.resume()
+            await self._tell_limits()
+            await asyncio.gather(
+                self._make_rounds(), self._follow_edits(), self._follow_containers()
+            )
+        finally:
+            for task in (*self._keeping.values(), *self._catching_up):
+                task.cancel()
+            for sandbox in self._sandboxes.values():
+                sandbox.close()
 
     async def statuses(self) -> tuple[TunnelStatus, ...]:
-        """Look at all tunnels, and return their status."""
-        await asyncio.gather(*(tunnel.observe() for tunnel in self.tunnels))
-        return tuple(tunnel.status() for tunnel in self.tunnels)
+        """Look at all tunnels, and return their status; one that is late is shown as seen last."""
+        tunnels = self.tunnels
+        await self._look(tunnels)
+        return tuple(tunnel.status() for tunnel in tunnels)
 
-    async def _tend(self, tunnel: Tunnel, looking: bool) -> None:
-        try:
-            if self._services.endpoints.get(tunnel.endpoint.id) is None:
-                await self.leave(tunnel.endpoint.id)
-                return
-            if await tunnel.watch():
-                await self._arrange(tunnel)
-            if looking:
-                await tunnel.observe()
-                tunnel.search(self._settings)
-        except Exception:
-            log.exception("%s: failed unexpectedly [%s]", tunnel, Code.FAILED)
+    async def _look(self, tunnels: Iterable[Tunnel]) -> None:
+        """Look at tunnels, all at once: a look by itself takes longer to begin than to do."""
+        looks = [(tunnel, tunnel.look()) for tunnel in tunnels]
+        there = [(tunnel, container) for tunnel, container in looks if container]
+        asked = [(container, tunnel.device) for tunnel, container in there]
+        seen = await self._services.containers.observe(asked, self._services.timings.status)
+        for (tunnel, _), each in zip(there, seen, strict=True):
+            tunnel.see(each)
 
-    def _begin(self, tunnel: Tunnel) -> None:
-        if before := self._work.get(tunnel.endpoint.id):
-            before.cancel()
-        self._work[tunnel.endpoint.id] = asyncio.create_task(self._set_up(tunnel))
+    async def _make_rounds(self) -> None:
+        """Look at each tunnel now and then, and drop those whose endpoint Docker has dropped."""
+        services = self._services
+        while True:
+            await asyncio.sleep(services.timings.round)
+            now = services.clock.monotonic()
+            due = [tunnel for tunnel in self.tunnels if tunnel.is_look_due(now)]
+            try:
+                for tunnel in due:
+                    if services.endpoints.get(tunnel.endpoint.id) is None:
+                        await self.leave(tunnel.endpoint.id)
+                if due:
+                    await self._look(due)
+            except Exception:
+                log.exception("the tunnels can't be looked at [%s]", Code.FAILED)
 
-    async def _set_up(self, tunnel: Tunnel) -> None:
-        await self._arrange(tunnel)
-        await tunnel.finish()
-        self._following[tunnel.endpoint.id] = asyncio.create_task(tunnel.follow())
+    async def _follow_edits(self) -> None:
+        def names() -> set[str]:
+            return {tunnel.endpoint.configuration for tunnel in self.tunnels}
 
-    async def _arrange(self, tunnel: Tunnel) -> None:
-        """Give the tunnels of a container their places; see model.order."""
-        tunnels = {device_name(each.endpoint.id): each for each in self._with(tunnel)}
-        for plan in arrange(filter(None, (each.planned for each in tunnels.values()))):
-            await tunnels[plan.device].arrange(plan)
+        async for versions in self._edits.follow(names):
+            for tunnel in self.tunnels:
+                if version := versions.get(tunnel.endpoint.configuration):
+                    tunnel.edited(version)
 
-    def _with(self, tunnel: Tunnel) -> list[Tunnel]:
-        """Return the tunnels of a tunnel's container."""
-        return [
-            each
-            for each in self._tunnels.values()
-            if each.endpoint.sandbox == tunnel.endpoint.sandbox
-        ]
+    async def _follow_containers(self) -> None:
+        """Let go of the containers that Docker takes away, also if it doesn't say so."""
+        timings = self._services.timings
+        while True:
+            try:
+                await self._services.containers.changed()
+            except BackendError as error:
+                log.warning("%s", error)
+                await asyncio.sleep(timings.observe)
+            for sandbox in tuple(self._sandboxes.values()):
+                sandbox.check()
+            await asyncio.sleep(timings.glance)
+
+    def _add(self, endpoint: Endpoint, *, arrived: bool = False) -> Tunnel:
+        former = self._forget(endpoint.id)
+        if former:
+            former.leave()
+            self._let_go(former.sandbox)
+        key, services = endpoint.sandbox, self._services
+        sandbox = self._sandboxes.get(key)
+        if sandbox is None:
+            sandbox = Sandbox(key, services.containers, services.timings)
+            self._sandboxes[key] = sandbox
+        tunnel = Tunnel(endpoint, sandbox, services, arrived=arrived)
+        self._tunnels[endpoint.id] = tunnel
+        return tunnel
+
+    def _keep(self, tunnel: Tunnel) -> None:
+        """Begin to look after a tunnel, unless it has left by now."""
+        endpoint_id = tunnel.endpoint.id
+        if self._tunnels.get(endpoint_id) is tunnel:
+            self._keeping[endpoint_id] = asyncio.create_task(tunnel.run())
+
+    async def _catch_up(self, tunnel: Tunnel) -> None:
+        """Notice an edit between the making of a tunnel's device and its join."""
+        version, name = self._services.folder.version, tunnel.endpoint.configuration
+        before = await asyncio.to_thread(version, name)
+        await asyncio.sleep(self._services.timings.still)
+        # What changes from now on gives notice.
+        if await asyncio.to_thread(version, name) == before:
+            tunnel.edited(before)
+
+    def _forget(self, endpoint_id: str) -> Tunnel | None:
+        self._reached.discard(endpoint_id)
+        self._coming.pop(endpoint_id, None)
+        if task := self._keeping.pop(endpoint_id, None):
+            task.cancel()
+        return self._tunnels.pop(endpoint_id, None)
+
+    async def _to_the_end(
+        self, endpoint_id: str, work: Coroutine[Any, Any, None], sandbox: Sandbox
+    ) -> None:
+        """Do a tunnel's last work, also if the caller is cancelled; then let go of the sandbox."""
+        ending = asyncio.create_task(work)
+        self._ending[endpoint_id] = sandbox, ending
+        ending.add_done_callback(lambda _: self._ended(endpoint_id, sandbox))
+        await asyncio.shield(ending)
+
+    def _ended(self, endpoint_id: str, sandbox: Sandbox) -> None:
+        self._ending.pop(endpoint_id, None)
+        self._let_go(sandbox)
+
+    def _let_go(self, sandbox: Sandbox) -> None:
+        """Close a sandbox that has no tunnels any more."""
+        if sandbox.is_empty():
+            sandbox.close()
+            if self._sandboxes.get(sandbox.key) is sandbox:
+                del self._sandboxes[sandbox.key]
 
     async def _tell_limits(self) -> None:
         try:

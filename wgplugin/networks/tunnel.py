@@ -1,4 +1,8 @@
-"""One tunnel in its container, in the live edition: set up, reloaded, observed and taken out."""
+"""One tunnel in its container, in the live edition: kept as its files say, from join to leave.
+
+There is one desired state, and one step that compares it with what is there and does the
+difference. Setting up, an edit, repair and another attempt are all that step.
+"""
 
 from __future__ import annotations
 
@@ -7,64 +11,82 @@ import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
+from zlib import crc32
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
-from wgplugin.conf.settings import Settings
-from wgplugin.errors import PluginError
+from wgplugin.errors import BackendError, PluginError
 from wgplugin.model import namespace
-from wgplugin.model.attachment import device_config
-from wgplugin.model.backends import Observed
-from wgplugin.model.configuration import InterfaceConfig, PeerSection
-from wgplugin.model.device import DeviceConfig, Key, Peer, PeerConfig, SocketAddress, short
+from wgplugin.model.backends import Applied, Container, Observed, Unseen
+from wgplugin.model.configuration import PeerSection
+from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress, short
 from wgplugin.model.docker_routes import DockerRoute
-from wgplugin.model.namespace import Plan
+from wgplugin.model.identity import device_name, network_number
 from wgplugin.model.prefixes import Prefix
-from wgplugin.networks import planning
 from wgplugin.networks.conditions import Condition, Conditions
-from wgplugin.networks.health import Health, events, health
-from wgplugin.networks.peers import log_trying_again
-from wgplugin.networks.reresolve import Search, Sought
-from wgplugin.networks.sandbox import GONE, Sandbox
+from wgplugin.networks.desired import Desired
+from wgplugin.networks.drift import Drift
+from wgplugin.networks.guard import Guard
+from wgplugin.networks.pauses import Pauses
+from wgplugin.networks.sandbox import Sandbox
+from wgplugin.networks.schedule import Schedule
 from wgplugin.networks.services import Services
-from wgplugin.networks.status import TunnelStatus, peer_status
+from wgplugin.networks.status import TunnelStatus
+from wgplugin.networks.vitals import Vitals
 from wgplugin.state.records import Endpoint
 
 log = logging.getLogger(__name__)
 
-SETTLED = 2
-"""How often a file must be seen the same before it is read: an editor may be half done."""
-
+GONE = f"its device is gone from the container [{Code.NO_DEVICE}]"
+LEFT = f"its container is gone [{Code.NO_DEVICE}]"
 CLOSED = f"connect it again, or restart it to open it [{Code.STAYS_CLOSED}]"
+
+SET_UP, RELOADED, PUT_RIGHT = "set up", "reloaded", "put right"
 
 
 class Tunnel:
     """A tunnel that is in a container, or on its way there.
 
-    Whatever fails leaves the tunnel as it was, and is in the log and in `error`.
+    Whatever fails is in the log and in `error`, and is tried again.
     """
 
-    def __init__(self, endpoint: Endpoint, services: Services) -> None:
-        """Keep the tunnel of an endpoint whose ``sandbox`` is known."""
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sandbox: Sandbox,
+        services: Services,
+        *,
+        arrived: bool = False,
+    ) -> None:
+        """Keep the tunnel of an endpoint in its sandbox.
+
+        ``arrived``: Docker is known to be done with it.
+        """
         self.endpoint = endpoint
-        self.observed: Observed | None = None
-        self.health = Health.NEVER
-        self.configured = 0.0
-        """When its configuration was applied last, in seconds since 1970."""
-        self._configured_at = 0.0
-        self._conditions = Conditions(self)
-        self._services = services
-        self._sandbox = Sandbox(endpoint, services, self._conditions)
-        self.planned: Plan | None = None
-        """The tunnel's place among others included; None if its files have never been read."""
-        self._config: InterfaceConfig | None = None
+        self.sandbox = sandbox
         self.expected: tuple[Prefix, ...] = ()
         """The destinations of the routes that Docker sets in the container."""
-        self._version = ""
-        self._seen = ("", 0)
-        note_peers = partial(self._conditions.note, Condition.PEERS)
-        self._search = Search(services.peers, self._move, note_peers, services.timings)
+        self.is_ready = asyncio.Event()
+        """Set once the tunnel has been set up."""
+        self.device = device_name(endpoint.id)
+        """Its device's name on the host."""
+        self._services = services
+        self._conditions = Conditions(self)
+        self._desired = Desired(endpoint, sandbox, services, self._conditions)
+        self._vitals = Vitals(endpoint, services, self._conditions, self._move)
+        self._guard = Guard(self._conditions)
+        timings, now = services.timings, services.clock.monotonic()
+        self._drift = Drift(Pauses(timings.observe, timings.retry_longest))
+        self._schedule = Schedule(
+            now + _share(endpoint.id) * timings.observe_soon,
+            Pauses(timings.retry_first, timings.retry_longest),
+        )
+        self._late_at = now + timings.device_late
+        self._woken = asyncio.Event()
+        self._arrived = arrived
+        self._closed = False
+        self._work = RELOADED if arrived else SET_UP
+        sandbox.enter(self.device, self.wake, is_coming=not arrived)
 
     def __str__(self) -> str:
         return f"endpoint {self.endpoint.id:.12} ({self.endpoint.configuration})"
@@ -76,37 +98,38 @@ class Tunnel:
 
     def status(self) -> TunnelStatus:
         """Return how the tunnel is doing, as it was seen last."""
-        peers = self.observed.device.peers if self.observed else ()
+        vitals = self._vitals
         return TunnelStatus(
             endpoint=self.endpoint.id,
             network=self.endpoint.network_id,
             configuration=self.endpoint.configuration,
-            health=self.health,
-            interface=self.observed.ifname if self.observed else "",
+            health=vitals.health,
+            interface=vitals.observed.ifname if vitals.observed else "",
             namespace=self.endpoint.sandbox,
-            configured=self.configured or None,
+            configured=vitals.configured or None,
             error=self.error,
-            peers=tuple(map(peer_status, peers)),
+            peers=vitals.peer_statuses(),
         )
 
-    def plan(self, files: Files) -> None:
-        """Plan the tunnel as these files say, whose configuration its device has."""
-        self._version = files.version
-        try:
-            self.planned = self._planned(files)
-        except PluginError as error:
-            self._conditions.note(Condition.SETTING_UP, f"not planned: {error}")
-            return
-        self._config = files.config
-        self._note_configured()
+    def wake(self) -> None:
+        """Compare the desired state with what is there, soon."""
+        self._schedule.wake()
+        self._woken.set()
 
-    async def recall(self) -> None:
-        """Plan the tunnel as its files say; its device may have another configuration."""
-        # The first reload reports an error.
-        with contextlib.suppress(PluginError):
-            self.planned = self._planned(
-                await self._services.folder.read(self.endpoint.configuration)
-            )
+    def edited(self, version: str) -> None:
+        """Take note of the present version of the files, and read them if it is a new one."""
+        if self._desired.is_edited(version):
+            self._work = RELOADED if self._arrived else SET_UP
+            self._schedule.wake(at_once=True)
+            self._woken.set()
+
+    def take(self, files: Files, device: DeviceConfig) -> None:
+        """Plan the tunnel as these files say, whose configuration its device has."""
+        self._desired.take(files, device)
+
+    async def read(self) -> None:
+        """Read the files, and plan the tunnel; its device may have another configuration."""
+        await self._desired.read()
 
     async def block_exits(self, routes: Iterable[DockerRoute]) -> bool:
         """Close all ways out of the container but the tunnel, which isn't there yet.
@@ -114,198 +137,182 @@ class Tunnel:
         Returns whether that was done: the container's namespace may not be there yet either. If
         not, Docker must set the ``routes``.
         """
-        plan, closed = self.planned, False
+        plan = self._desired.plan
+        owns = plan is None or plan.own_table
         try:
-            if plan:
-                closed = await self._sandbox.block_exits(plan)
+            container = await self.sandbox.open()
+            if plan and owns and container:
+                others = await container.block_exits(plan)
+                self._closed = True
+                await self._guard.stand(container, plan, others)
         except PluginError as error:
             self._conditions.note(Condition.SETTING_UP, f"not closed yet: {error}")
-        if not closed and (plan is None or plan.own_table):
+        if owns and not self._closed:
             self.expected = tuple(route.destination for route in routes)
-        return closed
+        return self._closed
 
-    async def finish(self) -> None:
-        """Set up the tunnel in its container, once Docker has put the device there."""
-        timings = self._services.timings
-        end = self._services.clock.monotonic() + timings.device_comes
-        try:
-            while not await self._sandbox.has_device(self.expected):
-                if self._services.clock.monotonic() > end:
-                    late = f"not set up: no device came within {timings.device_comes:g} s"
-                    self._conditions.note(Condition.SETTING_UP, f"{late} [{Code.NO_DEVICE}]")
-                    return
-                await asyncio.sleep(timings.glance)
-            if self._config is None or self.planned is None:
-                await self.reload(await self._current_version())
-            else:
-                await self._sandbox.apply(self.planned)
-                log.info("set up: %s", self)
-            self._conditions.note(Condition.SETTING_UP)
-        except PluginError as error:
-            self._conditions.note(Condition.SETTING_UP, f"not set up: {error}")
+    def note_early_start(self) -> None:
+        """Take note that the container starts, though its tunnel isn't set up."""
+        late = f"the container starts without it after {self._services.timings.set_up:g} s"
+        self._conditions.note(Condition.LATE, f"not set up yet: {late} [{Code.NOT_SET_UP}]")
 
-    async def arrange(self, plan: Plan) -> None:
-        """Take the place among the container's tunnels that ``plan``, this one's, has."""
-        before, self.planned = self.planned, plan
-        if plan == before or not self._sandbox.is_set_up:
-            return
-        try:
-            await self._sandbox.apply(plan)
-        except PluginError as error:
-            self._conditions.note(Condition.SETTING_UP, f"not set up: {error}")
+    async def run(self) -> None:
+        """Keep the tunnel as it should be, until cancelled."""
+        now, schedule = self._services.clock.monotonic, self._schedule
+        while True:
+            self._woken.clear()
+            if schedule.begin_attempt(now()):
+                reached = await self._attempt()
+                schedule.end_attempt(now(), reached=reached)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(schedule.pause(now())):
+                    await self._woken.wait()
 
-    async def follow(self) -> None:
-        """Notice other networks at once while a container starts: its nftables name them."""
-        timings, clock = self._services.timings, self._services.clock
-        end = clock.monotonic() + timings.others_come
-        try:
-            notices = await self._services.containers.notices(self.endpoint.sandbox)
-        except PluginError as error:
-            log.warning("%s: %s", self, error)
-            return
-        if notices is None:
-            return
-        try:
-            await self.observe()
-            while (left := end - clock.monotonic()) > 0:
-                if await notices.wait(left):
-                    await self.observe()
-        finally:
-            notices.close()
+    def is_look_due(self, now: float) -> bool:
+        """Return whether it is time to look at the tunnel."""
+        return self._schedule.is_look_due(now)
 
-    async def watch(self) -> bool:
-        """Apply the files if they have changed, and have stayed as they are for a moment.
-
-        Returns whether they were read.
-        """
-        version = await self._current_version()
-        seen, times = self._seen
-        self._seen = (version, times + 1 if version == seen else 1)
-        if version == self._version or self._seen[1] < SETTLED:
-            return False
-        await self.reload(version)
-        return True
-
-    async def reload(self, version: str) -> None:
-        """Read the files and make the tunnel what they say; sessions of unchanged peers go on."""
-        self._version = version
-        try:
-            files = await self._services.folder.read(self.endpoint.configuration)
-            config = files.config
-            planned = self._planned(files)
-            found = await self._services.peers.locate(
-                self.endpoint.network_id, config, files.settings.resolve_timeout
-            )
-            log_trying_again(found.errors)
-            mtu = await self._services.peers.mtu(
-                self.endpoint.network_id, config, found.addresses.values()
-            )
-            wanted = device_config(config, found.addresses)
-            moved = _moved(self._config, config)
-            done = await self._sandbox.apply(replace(planned, mtu=mtu), wanted, moved)
-        except PluginError as error:
-            self._conditions.note(Condition.FILES, f"refused: {error}")
-            return
-        self._config, self.planned = config, planned
-        self._note_configured()
-        self._conditions.note(Condition.FILES)
-        log.info("reloaded: %s: %s", self, ", ".join(done) or "nothing to change")
-
-    async def observe(self) -> None:
-        """See how the tunnel is doing, and tell what has happened to it."""
-        try:
-            observed = await self._sandbox.observe()
-        except PluginError as error:
-            self._conditions.note(Condition.DEVICE, str(error))
-            return
-        if observed is None:
-            if self.observed and not self._sandbox.is_over:
-                self._conditions.note(Condition.DEVICE, f"{GONE} [{Code.NO_DEVICE}]")
-            self.observed, self.health = None, Health.NEVER
-            return
-        self._conditions.note(Condition.DEVICE)
-        before, was = self.observed, self.health
-        self.observed = observed
-        self.health = health(observed.device.peers, self._services.clock.wall())
-        for event in events(before.device if before else None, observed.device, was, self.health):
-            log.info("%s: %s", self, event)
-
-    def silent(self, after: float) -> Sought:
-        """Return the peers that it is time to look for, after so many seconds of silence."""
-        if not self.observed or not self._config:
-            return []
-        clock = self._services.clock
-        now = clock.monotonic()
-        return self._search.due(
-            self._config.peers,
-            self.observed.device.peers,
-            configured=now - self._configured_at,
-            now=now,
-            wall=clock.wall(),
-            after=after,
-        )
-
-    def search(self, settings: Settings) -> None:
-        """Begin to look where silent peers are now, unless that is going on."""
+    def look(self) -> Container | None:
+        """Begin a look; return the container to look in, None if the tunnel isn't there."""
         now = self._services.clock.monotonic()
-        self._search.begin(self.silent(settings.re_resolve_after), now, settings.resolve_timeout)
+        self._schedule.looked(now, self._vitals.pace())
+        if not self._arrived and now >= self._late_at:
+            late = f"no device came within {self._services.timings.device_late:g} s"
+            self._conditions.note(Condition.LATE, f"not set up: {late} [{Code.NO_DEVICE}]")
+        container = self.sandbox.container if self._arrived else None
+        if container is None:
+            self._lose(LEFT if self.sandbox.is_gone else "")
+        return container
 
-    async def end(self, beside: Iterable[Plan]) -> None:
+    def see(self, seen: Observed | Unseen | BackendError) -> None:
+        """Take note of what a look has shown, and tell what has happened to the tunnel."""
+        try:
+            self._see(seen)
+        except Exception:
+            log.exception("%s: can't be looked at [%s]", self, Code.FAILED)
+
+    def _see(self, seen: Observed | Unseen | BackendError) -> None:
+        if isinstance(seen, BackendError):
+            self._conditions.note(Condition.DEVICE, str(seen))
+        elif seen is Unseen.GONE:
+            self._lose(GONE)
+        elif isinstance(seen, Observed):
+            self._conditions.note(Condition.DEVICE)
+            self._vitals.see(seen, self)
+            self._vitals.search(self._desired.peers, self._desired.settings)
+            self._compare(seen)
+
+    async def end(self) -> None:
         """Take out of the container what was put there, but for the device; or leave it closed.
 
         A container that goes on would send everything by its other networks, unless the tunnels
-        ``beside`` this one have its prefixes, too.
+        beside this one have its prefixes, too. What isn't known to be open stays closed.
         """
-        self._search.end()
-        plan = self.planned
-        closes = plan and not plan.opens and namespace.only_in(plan, beside)
+        plan = self._desired.plan
+        self.leave()
+        others = self.sandbox.plans()
+        if plan and (plan.opens or not namespace.only_in(plan, others)):
+            await self._clear()
+            return
         try:
-            await self._sandbox.end(plan if closes else None)
+            container = await self.sandbox.open()
+            if container and plan:
+                networks = self._guard.others
+                if networks is None:
+                    networks = await container.block_exits(plan)
+                await container.apply_firewall(replace(plan, closed=True), networks)
         except PluginError as error:
             log.warning("%s: %s", self, error)
             return
-        if closes:
+        if container:
             log.info("%s: a container that goes on stays closed; %s", self, CLOSED)
 
-    def _note_configured(self) -> None:
-        self.configured = self._services.clock.wall()
-        self._configured_at = self._services.clock.monotonic()
+    async def withdraw(self) -> None:
+        """Take everything out of a container that the tunnel hasn't reached."""
+        self.leave()
+        await self._clear()
 
-    async def _current_version(self) -> str:
-        return await asyncio.to_thread(self._services.folder.version, self.endpoint.configuration)
+    def leave(self) -> None:
+        """Look after the tunnel no more; change nothing in its container."""
+        self._vitals.end_search()
+        self.sandbox.leave(self.device)
 
-    def _planned(self, files: Files) -> Plan:
-        services, endpoint = self._services, self.endpoint
-        network = services.networks.get(endpoint.network_id)
-        given = (endpoint, network, files.config, files.settings, services.families)
-        plan = planning.plan(*given)
-        if self.planned is None:
-            return plan
-        for warning in planning.warnings(*given):
-            log.warning("%s: %s", self, warning)
-        return replace(plan, place=self.planned.place, all_names=self.planned.all_names)
+    async def _clear(self) -> None:
+        try:
+            if container := await self.sandbox.open():
+                await container.clear(self.device, network_number(self.endpoint.network_id))
+        except PluginError as error:
+            log.warning("%s: %s", self, error)
+
+    async def _attempt(self) -> bool:
+        """Try to reach the desired state; return False, and note why, if it must be tried again."""
+        try:
+            return await self._converge()
+        except PluginError as error:
+            self._conditions.note(Condition.SETTING_UP, f"not set up: {error}")
+        except Exception:
+            log.exception("%s: failed unexpectedly [%s]", self, Code.FAILED)
+        return False
+
+    async def _converge(self) -> bool:
+        """Take the one step to the desired state; return False if it must be tried again."""
+        await self._desired.update()
+        plan, device = self._desired.plan, self._desired.device
+        container = await self.sandbox.open()
+        if plan is None or device is None or container is None:
+            return True
+        applied = await container.apply(
+            plan,
+            device,
+            self._desired.moved,
+            expected=self.expected,
+            arrived=self._arrived,
+        )
+        if applied.ready:
+            self._note_applied(applied)
+        if applied.ready or self._closed:
+            await self._guard.stand(container, plan, applied.others)
+        if applied.ready:
+            self.is_ready.set()
+        return self._guard.stands or not applied.ready
+
+    def _note_applied(self, applied: Applied) -> None:
+        if self._work != PUT_RIGHT:
+            self._vitals.note_configured()
+        if self._work != PUT_RIGHT or applied.done:
+            done = ", ".join(applied.done) or "nothing to change"
+            log.info("%s: %s%s", self._work, self, "" if self._work == SET_UP else f": {done}")
+        self._work, self._arrived, self.expected = PUT_RIGHT, True, ()
+        self.sandbox.has_come(self.device)
+        self._desired.moved = frozenset()
+        self._conditions.note(Condition.SETTING_UP)
+        self._conditions.note(Condition.LATE)
+
+    def _compare(self, observed: Observed) -> None:
+        """Have everything put right if somebody else has changed the device or nftables."""
+        if not observed.guarded:
+            self._guard.fall()
+            self.wake()
+        wanted, now = self._desired.device, self._services.clock.monotonic()
+        if wanted and self._drift.is_due(observed.device, wanted, now):
+            self.wake()
+
+    def _lose(self, trouble: str) -> None:
+        self._vitals.lose()
+        self._conditions.note(Condition.DEVICE, trouble)
 
     async def _move(self, section: PeerSection, address: SocketAddress) -> None:
-        before = self._peer(section)
-
-        def change() -> DeviceConfig | None:
-            peer = self._peer(section)
-            known = self._config and section in self._config.peers
-            if not peer or not known or peer.endpoint == address:
-                return None
-            return DeviceConfig(peers=(PeerConfig(section.public_key, endpoint=address),))
-
-        if await self._sandbox.configure(change) and before and before.endpoint is None:
-            log.info("%s: peer %s is found: %s", self, short(section.public_key), address)
-
-    def _peer(self, section: PeerSection) -> Peer | None:
-        peers = self.observed.device.peers if self.observed else ()
-        return next((peer for peer in peers if peer.public_key == section.public_key), None)
+        """Set the endpoint of a peer that was found, if it still is one."""
+        container, key = self.sandbox.container, section.public_key
+        peer = next((each for each in self._vitals.peers if each.public_key == key), None)
+        if not (container and peer and section in self._desired.peers):
+            return
+        self._desired.move(section, address)
+        change = DeviceConfig(peers=(PeerConfig(key, endpoint=address),))
+        if await container.configure(self.device, change) and peer.endpoint is None:
+            log.info("%s: peer %s is found: %s", self, short(key), address)
 
 
-def _moved(before: InterfaceConfig | None, after: InterfaceConfig) -> set[Key]:
-    """Return the peers whose endpoint was edited."""
-    if before is None:
-        return set()
-    old = {peer.public_key: peer.endpoint for peer in before.peers}
-    return {peer.public_key for peer in after.peers if old.get(peer.public_key) != peer.endpoint}
+def _share(endpoint_id: str) -> float:
+    """Return a number from 0 to 1, by which the looks at many tunnels are spread over time."""
+    return crc32(endpoint_id.encode()) / 0xFFFFFFFF

@@ -26,9 +26,10 @@ class Hosts:
         self._path = Path("/etc/hosts")
         self.before = self._path.read_text()
 
-    def put(self, address: str) -> None:
-        """Let the name have this address; the file stays the same one, as the plugin sees it."""
-        self.write(f"{self.before}\n{address} {NAME}\n")
+    def put(self, *addresses: str) -> None:
+        """Let the name have these addresses; the file stays the same one, as the plugin sees it."""
+        lines = "".join(f"{address} {NAME}\n" for address in addresses)
+        self.write(f"{self.before}\n{lines}")
 
     def write(self, text: str) -> None:
         with self._path.open("r+") as file:

@@ -18,6 +18,7 @@ from tests.e2e.live.conftest import get, tunnel, wait_for
 from tests.e2e.provider import NAMESPACE, WEB_IPV4
 
 SERVER = Path(__file__).with_name("stream.py")
+DATAGRAMS = Path(__file__).with_name("datagrams.py")
 PORT = "9000"
 
 
@@ -57,6 +58,25 @@ def streaming(net: str) -> Iterator[tuple[Container, Stream]]:
         yield box, Stream(box)
 
 
+@contextmanager
+def datagrams(box: Container) -> Iterator[dict[str, int]]:
+    """Datagrams of a container's through its tunnel; what became of them, once the block ends."""
+    there = (WEB_IPV4, PORT)
+    inside = ("nsenter", "--net", "--target", str(box.pid()))
+    echo = ("ip", "netns", "exec", NAMESPACE, sys.executable, str(DATAGRAMS), "echo", *there)
+    send = (*inside, sys.executable, str(DATAGRAMS), "send", *there)
+    became: dict[str, int] = {}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(echo) as server:
+        wait_until(lambda: f":{PORT}" in run("ip", "netns", "exec", NAMESPACE, "ss", "-lun"), "it")
+        with subprocess.Popen(send, stdin=pipe, stdout=pipe, text=True) as client:
+            assert client.stdout
+            assert client.stdout.readline() == "begun\n"
+            yield became
+            became |= json.loads(client.communicate()[0])
+        server.kill()
+
+
 def peer(allowed_ips: str, key: str = "") -> str:
     public_key = key or run("wg", "pubkey", stdin=run("wg", "genkey"))
     return f"[Peer]\nPublicKey = {public_key}\nAllowedIPs = {allowed_ips}\n"
@@ -65,6 +85,11 @@ def peer(allowed_ips: str, key: str = "") -> str:
 def has(name: str, key: str, allowed_ips: list[str]) -> bool:
     """Tell whether a tunnel has a peer with these allowed IPs; with none, no such peer."""
     return peers(name).get(key, []) == allowed_ips
+
+
+def allows(name: str, key: str, allowed_ips: set[str]) -> bool:
+    """Tell whether a peer of a tunnel has these allowed IPs, in any order."""
+    return set(peers(name)[key]) == allowed_ips
 
 
 def peers(name: str) -> dict[str, list[str]]:
@@ -86,6 +111,23 @@ def test_peer_is_added_changed_and_removed_beside_a_stream(
             routes = box.run("ip", "route", "show", "table", "all")
             assert re.findall(r"^(10\.70\.\S+) dev wg0", routes, re.MULTILINE) == allowed
             numbers.goes_on()
+
+
+def test_prefixes_that_stay_lose_nothing_while_others_come_and_go(
+    configurations: Configurations,
+) -> None:
+    name = configurations.client("steady", "10.8.77.1/32", allowed_ips="203.0.113.0/24")
+    path = configurations.folder / f"{name}.conf"
+    text, key = path.read_text(), configurations.provider.public_key
+    with network(name) as net, container(net) as box:
+        assert box.fetch(WEB_IPV4) == "10.8.77.1"
+        with datagrams(box) as became:
+            for more in ("10.77.0.0/16", "10.78.0.0/16, 10.79.0.0/16", "", "10.77.0.0/16", ""):
+                stays = ["203.0.113.0/24", *filter(None, more.split(", "))]
+                path.write_text(text.replace("203.0.113.0/24", ", ".join(stays)))
+                wait_until(partial(allows, name, key, set(stays)), "the edit")
+    assert became["sent"] > 1000
+    assert became == {"sent": became["sent"], "refused": 0, "answered": became["sent"]}
 
 
 def test_addresses_routes_and_mtu_follow_the_file(configurations: Configurations) -> None:

@@ -11,8 +11,8 @@ NO_EXITS = Leak(
 NO_FRAMES = Leak(
     name="no-frames",
     module="kernel/apply.py",
-    text="    _apply_frames(wanted, others)\n    return others",
-    instead="    return others",
+    text="return _install_frames(netfilter, wanted, others)",
+    instead="return True",
 )
 TUNNEL_S_ADDRESS = Leak(
     name="tunnel-s-address",
@@ -23,7 +23,7 @@ TUNNEL_S_ADDRESS = Leak(
 ARP_FOR_ALL = Leak(
     name="arp-for-all",
     module="kernel/rtnl.py",
-    text='if ipv4 and not ipv4["arp_ignore"]:',
+    text="if link.setting(ARP_IGNORE) == 0:",
     instead="if False:",
 )
 REAL_PORT = Leak(
@@ -35,8 +35,8 @@ REAL_PORT = Leak(
 OPEN_AT_THE_END = Leak(
     name="open-at-the-end",
     module="networks/tunnel.py",
-    text="closes = plan and not plan.opens and namespace.only_in(plan, beside)",
-    instead="closes = False",
+    text="if plan and (plan.opens or not namespace.only_in(plan, others)):",
+    instead="if plan:",
 )
 OTHERS_REPLIES = Leak(
     name="others-replies",
