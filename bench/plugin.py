@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -80,15 +80,19 @@ class Root:
 
 @contextmanager
 def unpacked() -> Iterator[Root]:
-    """Unpack the root file system, and mount /proc in it as Docker does, until the block ends."""
-    with TemporaryDirectory(prefix="bench-", dir=SCRATCH) as folder:
+    """Unpack the root file system, with the mounts that Docker makes in it, until the block ends.
+
+    These are /proc, and the configuration folder, whose file system decides how edits are noticed.
+    """
+    with TemporaryDirectory(prefix="bench-", dir=SCRATCH) as folder, ExitStack() as stack:
         subprocess.run(["tar", "-C", folder, "-xf", ARCHIVE], check=True)
-        proc = f"{folder}/proc"
-        subprocess.run(["mount", "-t", "proc", "proc", proc], check=True)
-        try:
-            yield Root(Path(folder))
-        finally:
-            subprocess.run(["umount", proc], check=True)
+        root = Root(Path(folder))
+        root.configurations.mkdir(parents=True, exist_ok=True)
+        bind = ("--bind", str(root.configurations), str(root.configurations))
+        for mount in (("-t", "proc", "proc", f"{folder}/proc"), bind):
+            subprocess.run(["mount", *mount], check=True)
+            stack.callback(subprocess.run, ["umount", mount[-1]], check=True)
+        yield root
 
 
 @dataclass(frozen=True)
