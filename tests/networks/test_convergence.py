@@ -290,7 +290,7 @@ async def test_calls_that_are_broken_off_anywhere_can_be_made_again(
     tmp_path: Path, steps: int
 ) -> None:
     host = LiveHost(tmp_path)
-    host.edit("0.0.0.0/0")
+    host.edit("0.0.0.0/0", "DNS = 10.64.0.1")
     async with host.kept():
         host.containers.namespaces[KEY] = Namespace()
         await host.create()

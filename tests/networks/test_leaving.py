@@ -104,6 +104,7 @@ async def test_container_that_is_connected_again_is_what_its_file_says(host: Liv
 async def test_leave_that_the_kernel_refuses_is_logged_and_leaves_the_tunnel_s_blocks(
     host: LiveHost, caplog: pytest.LogCaptureFixture
 ) -> None:
+    host.edit(interface="DNS = 10.64.0.1")
     await host.start_container()
     host.containers.failing.add("apply_firewall")
     await host.leave()
@@ -122,7 +123,18 @@ async def test_leave_that_cannot_open_the_container_is_logged(
     assert not host.inside.open
 
 
+async def test_leave_changes_nothing_where_the_tunnel_s_blocks_are_all_that_closes(
+    host: LiveHost,
+) -> None:
+    await host.start_container()
+    await soon()
+    before = set(host.inside.routing), dict(host.inside.firewalls)
+    await host.leave()
+    assert (host.inside.routing, host.inside.firewalls) == before
+
+
 async def test_leave_that_is_repeated_waits_for_the_one_before(host: LiveHost) -> None:
+    host.edit(interface="DNS = 10.64.0.1")
     await host.start_container()
     host.containers.hanging.add("apply_firewall")
     leaving = asyncio.create_task(host.leave())
@@ -147,6 +159,7 @@ async def test_leave_goes_on_though_it_is_repeated_and_broken_off_each_time(
 
 
 async def test_tunnel_that_comes_waits_for_the_end_of_the_one_before(host: LiveHost) -> None:
+    host.edit(interface="DNS = 10.64.0.1")
     await host.start_container()
     host.containers.slow.add("apply_firewall")
     leaving = asyncio.create_task(host.leave())

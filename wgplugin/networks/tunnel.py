@@ -22,6 +22,7 @@ from wgplugin.model.configuration import PeerSection
 from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress, short
 from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.identity import device_name, network_number
+from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import Prefix
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.desired import Desired
@@ -217,15 +218,21 @@ class Tunnel:
         try:
             container = await self.sandbox.open()
             if container and plan:
-                networks = self._guard.others
-                if networks is None:
-                    networks = await container.block_exits(plan)
-                await container.apply_firewall(replace(plan, closed=True), networks)
+                await self._close(container, plan)
         except PluginError as error:
             log.warning("%s: %s", self, error)
             return
         if container:
             log.info("%s: a container that goes on stays closed; %s", self, CLOSED)
+
+    async def _close(self, container: Container, plan: Plan) -> None:
+        """Leave what closes the container; without a DNS server it is there already."""
+        networks = self._guard.others
+        if networks is None:
+            networks = await container.block_exits(plan)
+        elif plan.dns is None:
+            return
+        await container.apply_firewall(replace(plan, closed=True), networks)
 
     async def withdraw(self) -> None:
         """Take everything out of a container that the tunnel hasn't reached."""
