@@ -92,6 +92,9 @@ class Host:
         """Start containers until there are `count`, or for `GROW_SECONDS`.
 
         A container's number is its configuration's.
+
+        Raises:
+            RefusedError: the plugin refuses one; those before it stay.
         """
         end = time.monotonic() + GROW_SECONDS
         while len(self.sandboxes) < count and time.monotonic() < end:
