@@ -18,7 +18,8 @@ PYTHON := .venv/bin/python
 LAB := python3 -m tests.lab
 RELEASES := 20.10 26.1 28.5
 BENCH_DOCKER := 28.5
-BENCH ?=
+BENCH ?= attach growth peers crowded runs transfer start memory size enable
+BENCH_LIVE ?= live-rest live-join live-runs live-routes live-edit
 EFFORT ?= 1
 DOCKER_ANSWERS := docker info >/dev/null 2>&1
 
@@ -75,9 +76,12 @@ bench: tools rootfs ## measure speed, size and memory, here and in the lab: benc
 			--effort $(EFFORT) --name "This machine, natively" --to bench/results/native.json \
 		&& $(LAB) run --docker $(BENCH_DOCKER) --env BENCH_COMMIT -- python3 -m bench \
 			--effort $(EFFORT) --name "The lab" --lab $(BENCH) \
-			--to bench/results/lab.json --profile bench/profile.txt
+			--to bench/results/lab.json --profile bench/profile.txt \
+		&& $(LAB) run --docker $(BENCH_DOCKER) --env BENCH_COMMIT -- python3 -m bench \
+			--effort $(EFFORT) --name "The lab, live edition" --lab $(BENCH_LIVE) \
+			--to bench/results/live.json
 	@python3 -m bench --page bench/results/native.json bench/results/lab.json \
-		--before bench/results/before-live.json
+		bench/results/live.json --before bench/results/before-live.json
 
 soak: tools rootfs $(VENV) ## the long tests: a storm of containers, thousands of calls, power cuts (in the lab)
 	@$(LAB) run --docker 28.5 --timeout 7200 --env DOCKER_TESTS=yes --env SOAK=yes \
