@@ -37,7 +37,8 @@ def send(there: tuple[str, int]) -> None:
         print("begun", flush=True)
         at = time.monotonic()
         while not select.select([sys.stdin], [], [], max(at - time.monotonic(), 0))[0]:
-            at += PAUSE
+            # What was late isn't made up for: a burst could overflow a queue.
+            at = max(at + PAUSE, time.monotonic())
             sent += 1
             try:
                 client.send(b"%d" % sent)
