@@ -145,6 +145,7 @@ class Host:
 
 TIMINGS = Timings()
 KEY = "/var/run/docker/netns/0123456789ab"
+OTHER_SANDBOX = "/var/run/docker/netns/ba9876543210"
 PUBLIC_KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 OTHER_KEY = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
 OF_DOCKER = Route(ip_network("10.0.0.0/8"), MAIN_TABLE)

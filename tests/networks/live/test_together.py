@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.hosts import (
     KEY,
     NULL_POOL,
+    OTHER_SANDBOX,
     OWNER,
     LiveHost,
     soon,
 )
-from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import Namespace
 from wgplugin.conf.folder import ConfigFolder, Files
 from wgplugin.docker import protocol
@@ -24,22 +22,6 @@ from wgplugin.model.namespace import PolicyRule, Route
 from wgplugin.networks.tunnel import Tunnel
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[LiveHost]:
-    host = LiveHost(tmp_path)
-    host.edit()
-    async with host.kept():
-        yield host
-
-
-OTHER = "/var/run/docker/netns/ba9876543210"
 
 
 async def start_second(host: LiveHost, text: str, key: str = KEY, **options: str) -> Tunnel:
@@ -126,7 +108,7 @@ async def test_second_tunnel_leaves_out_routes_that_docker_has_set_for_the_first
     second = await host.join("n2", "e2", KEY)
     assert first.static_routes
     assert not second.static_routes
-    assert (await host.join("n2", "e2", OTHER)).static_routes == first.static_routes
+    assert (await host.join("n2", "e2", OTHER_SANDBOX)).static_routes == first.static_routes
     await host.leave()
 
 
@@ -150,7 +132,7 @@ async def test_tunnel_that_leaves_lets_the_other_one_of_the_container_go_on(
 
 async def test_status_comes_though_a_container_hangs_and_says_which(host: LiveHost) -> None:
     await host.start_container()
-    await start_second(host, host.text.replace("10.", "172."), OTHER)
+    await start_second(host, host.text.replace("10.", "172."), OTHER_SANDBOX)
     host.containers.namespaces[KEY].hangs = True
     told = {each.endpoint: each for each in (await host.upkeep.status()).tunnels}
     assert told["e1"].error == "the container's network doesn't answer [WG409]"
@@ -162,6 +144,6 @@ async def test_container_that_hangs_does_not_hold_up_others(host: LiveHost) -> N
     host.inside.hangs = True
     host.inside.give_notice()
     await soon()
-    await start_second(host, host.text.replace("10.", "172."), OTHER)
-    other = host.containers.namespaces[OTHER]
+    await start_second(host, host.text.replace("10.", "172."), OTHER_SANDBOX)
+    other = host.containers.namespaces[OTHER_SANDBOX]
     assert other.found(network_number("n2"), device_name("e2")).items

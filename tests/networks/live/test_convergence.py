@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.hosts import DEVICE, KEY, OWNER, TIMINGS, LiveHost, logged_once, soon
-from tests.loops import VIRTUAL_TIME, VirtualTimeLoop
+from tests.loops import VirtualTimeLoop
 from tests.memory_containers import NO_DEVICE, Namespace
 from wgplugin.model import namespace
 from wgplugin.model.device import Key
@@ -29,11 +29,6 @@ HEALED = TIMINGS.observe + 2 * TIMINGS.retry_longest
 """Seconds after which a tunnel is right again, once nothing fails any more."""
 DAY = 86_400.0
 ALLOWED = ("0.0.0.0/0", "10.0.0.0/8, 172.16.0.0/12", "10.1.0.0/16")
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
 
 
 def expect_right(host: LiveHost) -> None:

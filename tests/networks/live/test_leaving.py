@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 
 from tests.hosts import KEY, OWNER, TIMINGS, LiveHost, logged_once, soon
-from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import Namespace
 from wgplugin.conf.folder import Files
 from wgplugin.model.identity import device_name
@@ -21,19 +18,6 @@ pytestmark = pytest.mark.anyio
 
 BRIDGE = OtherNetwork("eth0", frozenset({ip_network("192.0.2.0/24")}))
 OTHER_KEY = "/var/run/docker/netns/ba9876543210"
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[LiveHost]:
-    host = LiveHost(tmp_path)
-    host.edit()
-    async with host.kept():
-        yield host
 
 
 async def test_leave_takes_all_out_if_it_shall_and_a_later_edit_puts_nothing_back(

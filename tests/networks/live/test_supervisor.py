@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +18,6 @@ from tests.hosts import (
     LiveHost,
     soon,
 )
-from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import NO_DEVICE, Namespace
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
@@ -28,19 +25,6 @@ from wgplugin.model.namespace import MAIN_TABLE, DeviceAddress, PolicyRule, Rout
 from wgplugin.networks.health import Health
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[LiveHost]:
-    host = LiveHost(tmp_path)
-    host.edit()
-    async with host.kept():
-        yield host
 
 
 async def test_container_that_is_there_is_closed_before_its_device_comes(host: LiveHost) -> None:

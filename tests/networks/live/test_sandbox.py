@@ -8,17 +8,11 @@ from ipaddress import ip_network
 import pytest
 
 from tests.hosts import KEY, TIMINGS
-from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import MemoryContainer, MemoryContainers, Namespace
 from wgplugin.model.namespace import Plan
 from wgplugin.networks.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
 
 
 class Wakes:

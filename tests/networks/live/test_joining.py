@@ -7,19 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts import KEY, NULL_POOL, TIMINGS, LiveHost, soon
-from tests.loops import VIRTUAL_TIME
+from tests.hosts import KEY, NULL_POOL, OTHER_SANDBOX, TIMINGS, LiveHost, soon
 from tests.memory_containers import Namespace
 from wgplugin.docker import protocol
 
 pytestmark = pytest.mark.anyio
-
-OTHER = "/var/run/docker/netns/ba9876543210"
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
 
 
 async def test_tunnels_are_looked_after_while_another_one_joins(tmp_path: Path) -> None:
@@ -28,10 +20,10 @@ async def test_tunnels_are_looked_after_while_another_one_joins(tmp_path: Path) 
     (host.folder / "net2.conf").write_text(host.text.replace("10.8.0.2/32", "10.8.0.3/32"))
     async with host.kept():
         await host.start_container()
-        host.containers.namespaces[OTHER] = Namespace(hangs=True)
+        host.containers.namespaces[OTHER_SANDBOX] = Namespace(hangs=True)
         await host.create_network("n2", "net2", NULL_POOL)
         await host.create_endpoint("n2", "e2")
-        joining = asyncio.create_task(host.join("n2", "e2", OTHER))
+        joining = asyncio.create_task(host.join("n2", "e2", OTHER_SANDBOX))
         await asyncio.sleep(0)
         host.edit("10.1.0.0/16")
         await soon()

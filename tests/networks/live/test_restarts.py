@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.hosts import DEVICE, KEY, TIMINGS, LiveHost, logged_once, soon
-from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import Namespace
 from wgplugin.codes import Code
 from wgplugin.docker import protocol
 from wgplugin.errors import StoreError
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[LiveHost]:
-    host = LiveHost(tmp_path)
-    host.edit()
-    async with host.kept():
-        yield host
 
 
 async def test_tunnel_is_taken_up_by_a_new_plugin_with_what_was_edited_meanwhile(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface, ip_network
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +20,6 @@ from tests.hosts import (
     logged_once,
     soon,
 )
-from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import NO_DEVICE, Namespace
 from wgplugin.model.device import Key, SocketAddress
 from wgplugin.model.namespace import DeviceAddress, OtherNetwork
@@ -32,19 +29,6 @@ from wgplugin.networks.health import Health
 pytestmark = pytest.mark.anyio
 
 BRIDGE = OtherNetwork("eth0", frozenset({ip_network("192.0.2.0/24")}))
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[LiveHost]:
-    host = LiveHost(tmp_path)
-    host.edit()
-    async with host.kept():
-        yield host
 
 
 async def test_edit_is_in_force_at_once(host: LiveHost, caplog: pytest.LogCaptureFixture) -> None:

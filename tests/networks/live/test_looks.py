@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from ipaddress import ip_address
-from pathlib import Path
 
 import pytest
 
 from tests.hosts import DEVICE, KEY, TIMINGS, LiveHost, logged_once, soon
-from tests.loops import VIRTUAL_TIME
 from tests.memory_containers import Namespace
 from wgplugin.model.device import SocketAddress
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> object:
-    return VIRTUAL_TIME
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncIterator[LiveHost]:
-    host = LiveHost(tmp_path)
-    host.edit()
-    async with host.kept():
-        yield host
 
 
 async def looks(host: LiveHost, seconds: float) -> int:
