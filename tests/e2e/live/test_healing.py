@@ -10,17 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import run, wait_until
+from tests.e2e.commands import wait_until
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import Container, container, docker, network
 from tests.e2e.live.conftest import tunnel, wait_for
-from tests.e2e.live.test_moving import Hosts, by_name, elsewhere, hosts
-from tests.e2e.provider import ENDPOINT, NAMESPACE, PORT, WEB_IPV4
+from tests.e2e.live.test_moving import (
+    ELSEWHERE,
+    HERE,
+    Hosts,
+    by_name,
+    elsewhere,
+    expect_followed,
+    hosts,
+)
+from tests.e2e.provider import ENDPOINT, WEB_IPV4
 
 __all__ = ["elsewhere", "hosts"]
-
-DEAD = "198.51.100.3"
-"""An address beside the provider's, which nobody has; resolvers put neither before the other."""
 
 DAY = 86_400.0
 
@@ -132,7 +137,7 @@ def test_what_is_changed_by_hand_is_put_right(configurations: Configurations, co
 def test_name_whose_first_address_is_dead_is_tried_on_the_next(
     configurations: Configurations, settings: Path, hosts: Hosts
 ) -> None:
-    hosts.put(DEAD, ENDPOINT.partition(":")[0])
+    hosts.put(ELSEWHERE, HERE)
     name = by_name(configurations, "dead", "10.8.53.1")
     path = configurations.folder / f"{name}.conf"
     path.write_text(path.read_text() + "PersistentKeepalive = 1\n")
@@ -159,8 +164,7 @@ def date_set(by: float) -> Iterator[None]:
 def test_health_and_search_go_on_though_the_date_is_set(
     configurations: Configurations, settings: Path, hosts: Hosts, elsewhere: str
 ) -> None:
-    here = ENDPOINT.partition(":")[0]
-    hosts.put(here)
+    hosts.put(HERE)
     name = by_name(configurations, "date", "10.8.54.1")
     path = configurations.folder / f"{name}.conf"
     path.write_text(path.read_text() + "PersistentKeepalive = 1\n")
@@ -171,13 +175,7 @@ def test_health_and_search_go_on_though_the_date_is_set(
             assert tunnel(name)["health"] == "up"
         with date_set(-DAY):
             assert tunnel(name)["health"] == "up"
-            run("ip", "-n", NAMESPACE, "address", "del", f"{here}/24", "dev", "eth0")
-            hosts.put(elsewhere)
-            wait_for(
-                name,
-                lambda status: status["peers"][0]["endpoint"] == f"{elsewhere}:{PORT}",
-                "the new endpoint",
-            )
+            expect_followed(name, hosts, elsewhere)
         # A peer refuses handshakes of an earlier date than the last one's.
         assert box.fetch(WEB_IPV4) == "10.8.54.1"
 

@@ -16,7 +16,9 @@ from tests.e2e.provider import ENDPOINT, NAMESPACE, PORT, WEB_IPV4
 __all__ = ["stream"]
 
 NAME = "moving.example.test"
+HERE = ENDPOINT.partition(":")[0]
 ELSEWHERE = "198.51.100.3"
+"""An address beside HERE, nobody's but in `elsewhere`; resolvers put neither before the other."""
 
 
 class Hosts:
@@ -49,14 +51,13 @@ def hosts(live_edition: None) -> Iterator[Hosts]:
 @pytest.fixture
 def elsewhere(provider: object) -> Iterator[str]:
     """An address to which the provider moves; the first one is taken away from it."""
-    here = ENDPOINT.partition(":")[0]
     # Else the kernel takes away, with the first address of a subnet, the others.
     promote = "net.ipv4.conf.eth0.promote_secondaries=1"
     run("ip", "netns", "exec", NAMESPACE, "sysctl", "-q", "-w", promote)
     in_namespace = ("ip", "-n", NAMESPACE, "address")
     run(*in_namespace, "add", f"{ELSEWHERE}/24", "dev", "eth0")
     yield ELSEWHERE
-    run(*in_namespace, "replace", f"{here}/24", "dev", "eth0")
+    run(*in_namespace, "replace", f"{HERE}/24", "dev", "eth0")
     run(*in_namespace, "del", f"{ELSEWHERE}/24", "dev", "eth0")
 
 
@@ -67,22 +68,26 @@ def by_name(configurations: Configurations, name: str, address: str) -> str:
     return name
 
 
+def expect_followed(name: str, hosts: Hosts, elsewhere: str) -> None:
+    """Move the provider, and check that a configuration's tunnel follows it by its name."""
+    run("ip", "-n", NAMESPACE, "address", "del", f"{HERE}/24", "dev", "eth0")
+    hosts.put(elsewhere)
+    wait_for(
+        name,
+        lambda status: status["peers"][0]["endpoint"] == f"{elsewhere}:{PORT}",
+        "the new endpoint",
+    )
+
+
 def test_peer_that_moves_is_followed_and_the_stream_goes_on(
     configurations: Configurations, settings: Path, hosts: Hosts, elsewhere: str, stream: None
 ) -> None:
-    here = ENDPOINT.partition(":")[0]
-    hosts.put(here)
+    hosts.put(HERE)
     name = by_name(configurations, "moving", "10.8.80.1")
     with network(name) as net, streaming(net) as (_, numbers):
         numbers.goes_on()
         assert tunnel(name)["peers"][0]["endpoint"] == ENDPOINT
-        run("ip", "-n", NAMESPACE, "address", "del", f"{here}/24", "dev", "eth0")
-        hosts.put(elsewhere)
-        wait_for(
-            name,
-            lambda status: status["peers"][0]["endpoint"] == f"{elsewhere}:{PORT}",
-            "the new endpoint",
-        )
+        expect_followed(name, hosts, elsewhere)
         numbers.goes_on()
 
 
@@ -93,7 +98,7 @@ def test_peer_that_is_not_found_at_the_start_comes_later(
     with network(name) as net, container(net) as box:
         assert tunnel(name)["health"] == "never"
         assert tunnel(name)["peers"][0]["endpoint"] is None
-        hosts.put(ENDPOINT.partition(":")[0])
+        hosts.put(HERE)
         wait_until(lambda: bool(tunnel(name)["peers"][0]["endpoint"]), "the peer")
         assert box.fetch(WEB_IPV4) == "10.8.81.1"
         wait_for(name, lambda status: status["health"] == "up", "the handshake")
