@@ -162,3 +162,12 @@ async def test_look_at_a_container_with_other_work_is_left_out(release: threadin
 
 async def test_nothing_is_looked_at_if_nothing_is_asked() -> None:
     assert await KernelContainers(Path("/nowhere")).observe([], 0.0) == []
+
+
+async def test_namespace_is_closed_at_once_where_no_work_goes_on() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        container = made(pool)
+        await container.block_exits(Plan("wgp0", 1, ()))
+        assert is_open(container._space)
+        container.close()
+        assert not is_open(container._space)

@@ -94,24 +94,15 @@ async def test_work_for_which_no_thread_gets_free_in_time_is_never_done(
     assert await turns.run(done.is_set) is False
 
 
-async def test_last_work_is_done_when_the_present_one_ends_and_no_other_after_it(
+async def test_present_work_goes_on_after_the_end_and_no_other_is_begun(
     pool: ThreadPoolExecutor, release: threading.Event
 ) -> None:
-    turns, closed = Turns(pool.submit, LONG), threading.Event()
+    turns = Turns(pool.submit, LONG)
     caller = asyncio.ensure_future(turns.run(release.wait))
-    waiting = asyncio.ensure_future(turns.run(closed.is_set))
+    waiting = asyncio.ensure_future(turns.run(len, ""))
     await asyncio.sleep(0)
-    turns.end(closed.set)
-    assert not closed.is_set()
+    turns.end()
     release.set()
-    await caller
-    await asyncio.to_thread(closed.wait)
+    assert await caller
     with pytest.raises(NotDoneError, match="is closed"):
         await waiting
-
-
-async def test_last_work_is_done_at_once_where_no_other_is(pool: ThreadPoolExecutor) -> None:
-    turns, closed = Turns(pool.submit, LONG), threading.Event()
-    await turns.run(len, "")
-    turns.end(closed.set)
-    assert closed.is_set()

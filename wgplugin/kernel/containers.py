@@ -112,7 +112,8 @@ class KernelContainer:
     def close(self) -> None:
         """See `Container`."""
         self._space.notices.close()
-        self._turns.end(self._space.close)
+        self._turns.end()
+        self._space.close()
 
     def has_file(self) -> bool:
         """Return whether the namespace's file still stands for the same namespace."""

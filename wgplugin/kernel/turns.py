@@ -52,13 +52,9 @@ class Turns:
             self._job = None
             return job.result()
 
-    def end(self, work: Callable[[], object]) -> None:
-        """Do ``work`` as the last one: at once in this thread, or at the end of the present one."""
+    def end(self) -> None:
+        """Begin no other work; the present one goes on."""
         self._is_over = True
-        if self._job:
-            self._job.add_done_callback(lambda _: work())
-        else:
-            work()
 
     async def _wait(self, job: Future[Any]) -> None:
         """Wait for the end of a job."""
