@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import xstate
+from . import processor, xstate
 from .progress import LabError, killed_at_end, say, step, tail
 
 CHECKOUT = Path(__file__).parents[2]
@@ -53,6 +53,7 @@ def run(kernel: Path, image: Path, job: Job) -> int:
         changes = job.disk.absolute() if job.disk else scratch / "changes"
         arguments = [str(kernel), f"ubd0={changes},{image}", *_kernel_arguments(control, job)]
         log = stack.enter_context((control / "kernel.log").open("wb"))
+        stack.enter_context(processor.claimed())
         machine = subprocess.Popen(
             arguments,
             env=xstate.environment(),
