@@ -16,10 +16,14 @@ SOURCES := $(addprefix plugin/,Dockerfile build.sh exercise.py rootfs.py) \
 VENV := .venv/.up-to-date
 PYTHON := .venv/bin/python
 LAB := python3 -m tests.lab
-RELEASES := 20.10 26.1 28.5
+RELEASES := 28.5 26.1 20.10
+# Each on a machine of its own; the longest come first.
+MACHINES := $(foreach tests,all live without-ipv6,$(RELEASES:%=test-%-$(tests)))
+# Twice as many as processors, as tests wait, but a machine takes up to 3 GB.
+AT_ONCE ?= $(if $(filter 1,$(shell nproc)),2,4)
 BENCH_DOCKER := 28.5
 BENCH ?= attach growth peers crowded runs transfer start memory size enable
-BENCH_LIVE ?= live-rest live-join live-runs live-routes live-edit
+BENCH_LIVE ?= live-rest live-join live-runs live-routes live-edit shared-attach shared-crowd shared-transfer
 EFFORT ?= 1
 DOCKER_ANSWERS := docker info >/dev/null 2>&1
 
@@ -34,7 +38,7 @@ build = mkdir -p build; if $(DOCKER_ANSWERS); then plugin/build.sh $(1); \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo bench test $(addprefix test-,$(RELEASES)) check fuzz test-host soak rootfs plugin install uninstall release lint-workflows lock clean docker tools
+.PHONY: help demo bench test lab $(RELEASES:%=test-%) $(MACHINES) check fuzz test-host soak rootfs plugin install uninstall release lint-workflows lock clean docker tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r target text; do \
@@ -46,17 +50,32 @@ help: ## list the targets
 demo: ## show two containers talking through WireGuard (by itself in the lab, if need be)
 	@demo/run.sh
 
-test: tools check rootfs ## all tests: the quick ones, then real Docker and WireGuard in the lab
-	@$(LAB) prepare $(addprefix --docker ,$(RELEASES))
-	@echo "testing on Docker $(RELEASES), all at once; each shows its output when it is done"
-	@$(MAKE) --jobs --keep-going --output-sync=target --no-print-directory \
-		$(addprefix test-,$(RELEASES))
+test: tools $(VENV) ## all tests: the quick ones, then real Docker and WireGuard in the lab
+	@echo "running the quick tests and making the lab; each shows its output when it is done"
+	@$(MAKE) --jobs --output-sync=target --no-print-directory check lab
+	@echo "testing on Docker $(RELEASES); each machine shows its output when it is done"
+	@$(MAKE) --jobs=$(AT_ONCE) --keep-going --output-sync=target --no-print-directory $(MACHINES)
 
-$(addprefix test-,$(RELEASES)): test-%: rootfs
-	@$(LAB) run --docker $* --timeout 4500 --env DOCKER_TESTS=yes --env EDITION=$(EDITION) -- \
-		tests/e2e/run.sh; status=$$?; \
-	$(LAB) run --docker $* --timeout 900 --env DOCKER_TESTS=yes --env EDITION=$(EDITION) \
-		--kernel-arg ipv6.disable=1 -- tests/e2e/run.sh tests/e2e/without_ipv6 && exit $$status
+lab: rootfs
+	@$(LAB) prepare $(addprefix --docker ,$(RELEASES))
+
+# in_lab RELEASE,EDITION,FOLDER[,OPTIONS]: run the tests of a folder in the lab
+in_lab = $(LAB) run --docker $(1) --timeout 4500 --env DOCKER_TESTS=yes --env EDITION=$(2) $(4) -- \
+	python3 -m pytest -p no:cacheprovider $(3)
+
+$(RELEASES:%=test-%): test-%: test-%-all test-%-live test-%-without-ipv6
+
+$(RELEASES:%=test-%-all): test-%-all: rootfs
+	@$(call in_lab,$*,$(EDITION),tests/e2e)
+
+# With EDITION=live they are among all tests.
+$(RELEASES:%=test-%-live): test-%-live: rootfs
+	@$(if $(filter base,$(EDITION)),$(call in_lab,$*,live,tests/e2e/live))
+
+$(RELEASES:%=test-%-without-ipv6): test-%-without-ipv6: rootfs
+	@status=0; for edition in $(if $(filter base,$(EDITION)),base live,$(EDITION)); do \
+		$(call in_lab,$*,$$edition,tests/e2e/without_ipv6,--kernel-arg ipv6.disable=1) \
+			|| status=$$?; done; exit $$status
 
 check: $(VENV) ## ruff, mypy and the quick tests
 	.venv/bin/ruff check
@@ -87,6 +106,9 @@ soak: tools rootfs $(VENV) ## the long tests: a storm of containers, thousands o
 	@$(LAB) run --docker 28.5 --timeout 7200 --env DOCKER_TESTS=yes --env SOAK=yes \
 		--env SOAK_CONTAINERS --env SOAK_AT_ONCE --env SOAK_CYCLES -- \
 		python3 -m pytest -p no:cacheprovider -s tests/soak
+	@$(LAB) run --docker 28.5 --timeout 7200 --env DOCKER_TESTS=yes --env SOAK=yes \
+		--env SOAK_CONTAINERS --env SOAK_AT_ONCE --env SOAK_CYCLES --env EDITION=live -- \
+		python3 -m pytest -p no:cacheprovider -s tests/soak/test_shared.py
 	POWER_CUTS=$${POWER_CUTS:-5} $(PYTHON) -m pytest -s tests/power_cut
 
 rootfs: build/rootfs.tar ## the plugin's root file system: build/rootfs.tar

@@ -19,6 +19,8 @@ from bench import (
     live_join,
     live_rest,
     live_runs,
+    shared,
+    shared_transfer,
     start,
 )
 from bench.attachments import Subject
@@ -57,6 +59,9 @@ MEASUREMENTS: dict[str, Callable[[Root, Any], Table]] = {
     "live-runs": lambda root, wanted: live_runs.measure_live_runs(wanted.effort),
     "live-routes": lambda root, wanted: live_runs.measure_routes(wanted.effort),
     "live-edit": lambda root, wanted: live_edit.measure_edit(root, wanted.effort),
+    "shared-attach": lambda root, wanted: shared.measure_shared_attach(root, wanted.effort),
+    "shared-crowd": lambda root, wanted: shared.measure_shared_crowd(root, wanted.effort),
+    "shared-transfer": lambda root, wanted: shared_transfer.measure_shared_transfer(wanted.effort),
 }
 
 

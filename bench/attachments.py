@@ -15,7 +15,7 @@ ALLOWED_IPS = 16
 # On a link of this machine, so that the path to the peers has an MTU.
 PEERS_LINK = "wgbenchpeers"
 PEERS_NET = "198.18.0.0/15"
-SUBNET = "172.31.0.0/16"
+SUBNET, GATEWAY = "172.31.0.0/16", "172.31.0.1/16"
 
 
 def key(text: str) -> bytes:
@@ -62,7 +62,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A container's endpoint on a network of its own: the calls, ready to send.
+    """A container's endpoint, and its network: the calls, ready to send.
 
     ``details`` is the call EndpointOperInfo. ``sandbox`` is the name of Docker's file for the
     container's network namespace.
@@ -79,9 +79,14 @@ class Attachment:
     sandbox: str
 
     @classmethod
-    def of(cls, subject: Subject, configuration: str, number: int) -> Attachment:
-        """Return the calls for the endpoint of this number, which is below 65,000."""
-        network = {"NetworkID": key(f"network {number}").hex()}
+    def of(
+        cls, subject: Subject, configuration: str, number: int, network_name: str = ""
+    ) -> Attachment:
+        """Return the calls for the endpoint of this number, which is below 65,000.
+
+        Its network is that of ``network_name``, or its own.
+        """
+        network = {"NetworkID": key(f"network {network_name or number}").hex()}
         endpoint = {**network, "EndpointID": key(f"endpoint {number}").hex()}
         address = f"172.31.{number // 250}.{number % 250 + 2}/16"
         generic = {
@@ -96,7 +101,7 @@ class Attachment:
             "com.docker.network.endpoint.exposedports": [],
             "com.docker.network.portmap": [],
         }
-        pool = {"AddressSpace": "LocalDefault", "Pool": SUBNET}
+        pool = {"AddressSpace": "LocalDefault", "Pool": SUBNET, "Gateway": GATEWAY}
         interface = {"Address": address, "AddressIPv6": "", "MacAddress": ""}
         sandbox = key(str(number)).hex()[:12]
         sandbox_key = f"/var/run/docker/netns/{sandbox}"

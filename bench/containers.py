@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from bench.attach import Step, repetitions, rounds
 from bench.table import Table, Target, compared, median_ratio
@@ -80,21 +81,20 @@ def measure_transfer(effort: float) -> Table:
         provider = stack.enter_context(Provider())
         stack.enter_context(image())
         stack.enter_context(_installed(provider))
-        stack.enter_context(_host_tunnel(provider))
-        stack.enter_context(_server())
+        stack.enter_context(host_tunnel(provider))
+        stack.enter_context(server())
         tunnel = stack.enter_context(network("bench-0", OURS))
-        pid = stack.enter_context(_container(tunnel))
+        pid = stack.enter_context(container(tunnel))
         ways = {
             "on the host": ("iperf3", "--bind", ON_HOST),
             "in the container": ("nsenter", "--net", "--target", pid, "iperf3"),
         }
         for way in ways.values():
-            wait_until(partial(succeeds, *_client(way, 1)), "the tunnel")
+            wait_until(partial(succeeds, *client(way, 1)), "the tunnel")
         samples: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(repetitions(TRANSFERS, effort)):
             for name, way in ways.items():
-                report = json.loads(run(*_client(way, TRANSFER_SECONDS)))
-                samples[name].append(report["end"]["sum_received"]["bits_per_second"] / 1e6)
+                samples[name].append(megabits(json.loads(run(*client(way, TRANSFER_SECONDS)))))
     rows = compared(samples, "on the host", "Mbit/s")
     ratio = median_ratio(rows, "in the container")
     return Table(
@@ -115,7 +115,13 @@ def docker_run(network: str) -> Step:
     return lambda: run(*command)
 
 
-def _client(way: Sequence[str], seconds: int) -> tuple[str, ...]:
+def megabits(report: Any) -> float:
+    """Return the Mbit/s that arrived, by a report of iperf3."""
+    return float(report["end"]["sum_received"]["bits_per_second"]) / 1e6
+
+
+def client(way: Sequence[str], seconds: int) -> tuple[str, ...]:
+    """Return the command that sends to the provider by a way, the beginning of a command."""
     return (*way, "--json", "--client", TUNNEL_IPV4, "--time", str(seconds))
 
 
@@ -167,9 +173,8 @@ def network(name: str, kind: Network) -> Iterator[str]:
 
 
 @contextmanager
-def _container(network: str) -> Iterator[str]:
+def container(network: str, name: str = "wireguard-bench") -> Iterator[str]:
     """Run a container until the block ends; yield its process id."""
-    name = "wireguard-bench"
     run(
         "docker",
         "run",
@@ -188,7 +193,7 @@ def _container(network: str) -> Iterator[str]:
 
 
 @contextmanager
-def _host_tunnel(provider: Provider) -> Iterator[None]:
+def host_tunnel(provider: Provider) -> Iterator[None]:
     """Make a tunnel of the host's own, like the container's, until the block ends."""
     private_key = run("wg", "genkey")
     provider.admit(run("wg", "pubkey", stdin=private_key), ON_HOST)
@@ -203,7 +208,8 @@ def _host_tunnel(provider: Provider) -> Iterator[None]:
 
 
 @contextmanager
-def _server() -> Iterator[None]:
+def server() -> Iterator[None]:
+    """Run a server at the provider, until the block ends."""
     if not shutil.which("iperf3"):
         raise FileNotFoundError("iperf3 is needed: apt-get install iperf3")
     command = ("ip", "netns", "exec", NAMESPACE, "iperf3", "--server")

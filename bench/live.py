@@ -21,6 +21,7 @@ CONFIGS = {"base": CONFIG, "live": LIVE_CONFIG}
 DOCKER_RUN = "mnt/docker"
 STATE = "var/lib/wgplugin"
 DEVICE = "wg0"
+"""The name of every network's device in its container."""
 HOST_PID = 1
 # What systemd gives to Docker, and Docker to its plugins.
 OPEN_FILES = (1024, 524288)
@@ -100,12 +101,20 @@ class Host:
         while len(self.sandboxes) < count and time.monotonic() < end:
             number = len(self.sandboxes)
             attachment = Attachment.of(self.process, f"bench-{number}", number)
-            sandbox = self.sandbox(attachment)
-            sandbox.make()
             self.connection.call(attachment.create_network)
-            sandbox.move_in(attachment.attach(self.connection))
-            self.connection.call(attachment.details)
-            self.sandboxes.append(sandbox)
+            self.start(attachment)
+
+    def start(self, attachment: Attachment) -> None:
+        """Start a container, whose network is there.
+
+        Raises:
+            RefusedError: the plugin refuses it.
+        """
+        sandbox = self.sandbox(attachment)
+        sandbox.make()
+        sandbox.move_in(attachment.attach(self.connection))
+        self.connection.call(attachment.details)
+        self.sandboxes.append(sandbox)
 
 
 def page(plugin: Path, path: str, seconds: float = ANSWER_SECONDS) -> bytes | None:
@@ -157,7 +166,7 @@ def _mounted(folder: Path, place: Path) -> Iterator[None]:
     place.mkdir(parents=True, exist_ok=True)
     run("mount", "--rbind", str(folder), str(place))
     try:
-        run("mount", "--make-rslave", str(place))
+        run("mount", "--make-rshared", str(place))
         yield
     finally:
         run("umount", "--lazy", str(place))

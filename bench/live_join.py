@@ -30,8 +30,8 @@ def measure_join(root: Root, effort: float) -> Table:
             visitor = _visitor(root, host)
             for alive in ALIVE:
                 host.grow(alive)
-                _visit(host, visitor)
-                visits = [_visit(host, visitor) for _ in range(repetitions(ROUNDS, effort))]
+                visit(host, visitor)
+                visits = [visit(host, visitor) for _ in range(repetitions(ROUNDS, effort))]
                 taken = summarize([calling for calling, _ in visits])
                 # The lab's kernel counts processor time in steps of 10 ms.
                 used = summarize([fmean(using for _, using in visits)])
@@ -66,7 +66,7 @@ def _visitor(root: Root, host: Host) -> Attachment:
     return visitor
 
 
-def _visit(host: Host, visitor: Attachment) -> tuple[float, float]:
+def visit(host: Host, visitor: Attachment) -> tuple[float, float]:
     """Start and end a container; return the calls' and the processor's milliseconds."""
     sandbox, call = host.sandbox(visitor), host.connection.call
     with sandbox.made():

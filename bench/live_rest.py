@@ -65,7 +65,7 @@ def measure_rest(root: Root, effort: float) -> Table:
 
 
 def _rows(host: Host, alive: int, seconds: float) -> Iterator[Row]:
-    processor = _processor(host, seconds)
+    processor = processor_share(host, seconds)
     yield Row(f"processor, {alive} alive", "%", summarize([processor]))
     yield Row(f"memory, {alive} alive", "MB", summarize([host.process.resident()]))
     for path in PAGES:
@@ -82,7 +82,7 @@ def _page_time(host: Host, path: str) -> float:
     return 1000 * (time.perf_counter() - started)
 
 
-def _processor(host: Host, seconds: float) -> float:
+def processor_share(host: Host, seconds: float) -> float:
     """Return the percentage of a processor that the plugin uses for some seconds."""
     began, used = time.monotonic(), host.process.cpu()
     time.sleep(seconds)

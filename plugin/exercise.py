@@ -24,6 +24,8 @@ import traceback
 from importlib import import_module
 from ipaddress import IPv4Address, ip_interface
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import msgspec
@@ -35,10 +37,15 @@ from wgplugin import clock
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
 from wgplugin.kernel.containers import KernelContainers
+from wgplugin.kernel.guard import Guard
 from wgplugin.kernel.inotify import FolderWatch
+from wgplugin.kernel.netfilter import NetfilterSocket
+from wgplugin.kernel.netlink import NetlinkSocket
+from wgplugin.kernel.routers import KernelRouters
 from wgplugin.kernel.rtnl import Links
 from wgplugin.kernel.setns import trouble
 from wgplugin.kernel.space import Space
+from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model import namespace
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import Plan
@@ -122,9 +129,11 @@ async def use_event_loop() -> None:
 
 
 async def look_inside() -> None:
-    """Look for a container that doesn't exist, and watch a folder."""
+    """Look for a container and for routers that don't exist, and watch a folder."""
     found = await KernelContainers(Path("/nowhere")).open("/run/docker/netns/0")
     expect(found is None, "there is a container")
+    routers = KernelRouters(Path("/nowhere"), "exercise")
+    expect(await routers.networks() == frozenset(), "there is a router")
     watch = FolderWatch()
     watch.watch(["/"])
     watch.close()
@@ -137,7 +146,16 @@ def stay_outside() -> None:
     wanted = Plan("wgp000000000000", 0, addresses, routed, dns=IPv4Address("192.0.2.1"))
     expect(trouble(Path("/nowhere")) != "", "what isn't there is mounted")
     expect(len(arrange([wanted, wanted])) == 2, "a tunnel is lost")
-    space = Space()
+    space: Any = SimpleNamespace(
+        route=NetlinkSocket(socket.NETLINK_ROUTE),
+        wireguard=WireGuardSocket(),
+        netfilter=NetfilterSocket(),
+        guard=Guard(),
+        seen={},
+    )
+    with contextlib.suppress(OSError):
+        # nftables' notices take privileges.
+        Space().close()
     links = Links(space.route)
     expect(bool(links.found(0, 1, main=True).items), "lo has no address")
     for item in namespace.items(wanted, (4, 6)):
@@ -153,7 +171,6 @@ def stay_outside() -> None:
     ):
         with contextlib.suppress(OSError, BackendError):
             work()
-    space.close()
 
 
 def fail() -> None:

@@ -16,6 +16,7 @@ from tests.clocks import LoopClock, SetClock
 from tests.memory_containers import NO_DEVICE, MemoryContainers, Namespace
 from tests.memory_host import MemoryHost
 from tests.memory_notices import MemoryNotices
+from tests.memory_routers import MemoryRouters
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.conf.settings import Settings
@@ -30,7 +31,7 @@ from wgplugin.model.namespace import MAIN_TABLE, Item, Plan, Route
 from wgplugin.networks.resolver import Resolver
 from wgplugin.networks.supervisor import Supervisor
 from wgplugin.networks.tunnel import Tunnel
-from wgplugin.plugin import Plugin, assemble
+from wgplugin.plugin import LiveKernel, Plugin, assemble
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
 
@@ -59,6 +60,7 @@ class Host:
     ) -> None:
         self.folder = folder
         self.backend = MemoryHost(families=families)
+        self.routers = MemoryRouters(self.backend)
         self.clock = clock or SetClock()
         self._kernel = kernel or self.backend
         self._settings = settings
@@ -201,8 +203,7 @@ class LiveHost(Host):
             self.store,
             self.backend,
             self.names,
-            self.containers,
-            self.notices,
+            LiveKernel(self.containers, self.routers, self.notices),
             self.clock,
             TIMINGS,
         )
@@ -213,6 +214,7 @@ class LiveHost(Host):
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[LiveHost]:
         """Run the plugin's work without calls until the end of the block."""
+        await self.live.begin()
         self._keeping = keeping = asyncio.create_task(self.live.run())
         await asyncio.sleep(0)
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.model import namespace
-from wgplugin.model.backends import Applied, Container, Observed, Unseen
+from wgplugin.model.backends import Applied, Container, Observed, Router, Unseen
 from wgplugin.model.device import Device, DeviceConfig, Key, Peer, PeerConfig, diff
 from wgplugin.model.namespace import (
     MAIN_TABLE,
@@ -151,7 +151,7 @@ class MemoryContainers:
         self.namespaces.changed.clear()
 
     async def observe(
-        self, asked: Sequence[tuple[Container, str]], seconds: float
+        self, asked: Sequence[tuple[Container | Router, str]], seconds: float
     ) -> list[Observed | Unseen | BackendError]:
         looks = [asyncio.ensure_future(self._observe(*each)) for each in asked]
         if looks:
@@ -159,8 +159,10 @@ class MemoryContainers:
         late = BackendError(Code.NOT_SET_UP, "the container's network doesn't answer")
         return [look.result() if look.done() else late for look in looks]
 
-    async def _observe(self, container: Container, device: str) -> Observed | Unseen | BackendError:
-        assert isinstance(container, MemoryContainer)
+    async def _observe(
+        self, container: Container | Router, device: str
+    ) -> Observed | Unseen | BackendError:
+        assert hasattr(container, "observe")
         try:
             return await container.observe(device) or Unseen.GONE
         except BackendError as error:
@@ -212,7 +214,7 @@ class MemoryContainer:
     async def apply(
         self,
         plan: Plan,
-        config: DeviceConfig,
+        config: DeviceConfig | None,
         moved: Collection[Key] = (),
         *,
         expected: Collection[Prefix] = (),
@@ -224,7 +226,7 @@ class MemoryContainer:
         is_down = plan.device in here.down
         if device is None or not routes <= here.routing or (is_down and not arrived):
             return Applied(ready=False, others=here.others)
-        if plan.device not in here.stubborn:
+        if config and plan.device not in here.stubborn:
             here.devices[plan.device] = changed(device, diff(device, config, moved))
         here.down.discard(plan.device)
         if plan.mtu:
@@ -238,7 +240,8 @@ class MemoryContainer:
         here.routing |= {item for item in todo.add if not isinstance(item, DeviceAddress)}
         if todo:
             here.give_notice()
-        return Applied(True, here.others, tuple(map(str, (*todo.add, *todo.delete))))
+        done = tuple(map(str, (*todo.add, *todo.delete)))
+        return Applied(True, here.others, done, self._is_guarded())
 
     async def apply_firewall(self, plan: Plan, others: Collection[OtherNetwork]) -> None:
         await self._kernel.obey("apply_firewall", self.inside)
@@ -255,9 +258,11 @@ class MemoryContainer:
     async def observe(self, device: str) -> Observed | None:
         await self._kernel.obey("observe", self.inside)
         found = self.inside.devices.get(device)
+        return Observed("wg0", found, self._is_guarded()) if found else None
+
+    def _is_guarded(self) -> bool:
         is_ours = self.inside.generation == self._generation
-        guarded = is_ours and bool(self._owners) and self._owners <= self._guarded
-        return Observed("wg0", found, guarded) if found else None
+        return is_ours and bool(self._owners) and self._owners <= self._guarded
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         await self._kernel.obey("configure", self.inside)

@@ -15,6 +15,7 @@ from bench.client import Connection, RefusedError
 from bench.floor import planned_device
 from bench.live import page
 from bench.live_runs import Attempts, prefixes, with_allowed_ips
+from bench.shared import SHARED, with_address
 from bench.stats import Summary, percentile, ratios, summarize
 from bench.table import Report, Row, Table, Target, bar, compared, figure, from_json, markdown
 from tests.e2e.commands import run
@@ -154,6 +155,18 @@ def test_many_allowed_ips_can_not_be_fewer_routes() -> None:
     (peer,) = config.peers
     assert [str(net.network_address) for net in peer.allowed_ips] == prefixes(5000)
     assert len({net.supernet() for net in peer.allowed_ips}) == 5000
+
+
+def test_containers_of_a_shared_network_have_endpoints_of_their_own() -> None:
+    subject = Subject("memory", Path("sock"), SHARED)
+    first, second = (Attachment.of(subject, "bench", number, "shared") for number in (0, 1))
+    assert first.create_network == second.create_network
+    assert first.create_endpoint != second.create_endpoint
+    assert first.address != second.address
+
+
+def test_a_router_has_an_address_of_its_own() -> None:
+    assert parse(with_address("bench").encode(), "bench.conf").addresses
 
 
 def test_a_refused_run_is_counted() -> None:

@@ -33,6 +33,10 @@ class Code(StrEnum):
     OTHER_MTU = "WG116"
     SAME_ROUTES = "WG117"
     STAYS_CLOSED = "WG118"
+    NEEDS_LIVE = "WG119"
+    NO_GATEWAY = "WG120"
+    SHARED_ONLY = "WG121"
+    SUBNET_TAKEN = "WG122"
 
     # Files and configurations.
     NO_SUCH_FILE = "WG201"
@@ -75,6 +79,7 @@ class Code(StrEnum):
     BAD_SETTING = "WG307"
     BAD_BYPASS = "WG308"
     NO_FILE_FOR_SETTINGS = "WG309"
+    BAD_FORWARD = "WG310"
 
     # The host: its kernel, its devices, its DNS, its containers' networks.
     NO_WIREGUARD = "WG401"
@@ -89,6 +94,7 @@ class Code(StrEnum):
     NO_NFTABLES = "WG410"
     NO_DEVICE = "WG411"
     NO_IPV6 = "WG412"
+    NO_ROUTER = "WG413"
 
     # The plugin itself: Docker's calls, its state, its command line.
     BAD_REQUEST = "WG501"

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from wgplugin.clock import Clock, SystemClock
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.docker.driver import Driver
-from wgplugin.model.backends import ContainerKernel, FolderNotices, HostKernel
+from wgplugin.model.backends import ContainerKernel, FolderNotices, HostKernel, RouterKernel
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.direct import Direct
 from wgplugin.networks.insides import Insides, NoInsides
+from wgplugin.networks.kinds import Kind
+from wgplugin.networks.modes import Modes
 from wgplugin.networks.peers import Peers
 from wgplugin.networks.resolver import Resolver
 from wgplugin.networks.upkeep import Upkeep
@@ -28,44 +30,69 @@ class Plugin:
     timings: Timings
 
 
+@dataclass(frozen=True, slots=True)
+class LiveKernel:
+    """What only the live edition has of the kernel: containers, routers, and notices of edits."""
+
+    containers: ContainerKernel
+    routers: RouterKernel
+    notices: FolderNotices
+
+
 def assemble(
     folder: ConfigFolder,
     store: Store,
     host: HostKernel,
     resolver: Resolver,
-    containers: ContainerKernel | None = None,
-    notices: FolderNotices | None = None,
+    live: LiveKernel | None = None,
     clock: Clock | None = None,
     timings: Timings | None = None,
 ) -> Plugin:
     """Return a plugin that serves the configurations of ``folder`` with devices of ``host``.
 
-    With ``containers``, which enters containers' namespaces, and ``notices`` of changes in the
-    folder, it is the live edition.
+    With ``live`` it is the live edition.
     """
     clock, timings = clock or SystemClock(), timings or Timings()
-    endpoints = Endpoints(store, host, clock, timings)
     peers = Peers(resolver, store.networks, host)
-    insides: Insides = NoInsides(store.endpoints)
-    if containers and notices:
-        # Imported late, as the base edition has no use for them.
-        from wgplugin.networks.edits import Edits
-        from wgplugin.networks.services import Services
-        from wgplugin.networks.supervisor import Supervisor
+    if live is None:
+        endpoints = Endpoints(store, host, clock, timings)
+        base = NoInsides(store.endpoints)
+        direct = Direct(folder, store.networks, endpoints, peers, host, base)
+        return _plugin(folder, store, endpoints, base, timings, direct, None)
+    # Imported late, as the base edition has no use for them.
+    from wgplugin.networks.edits import Edits
+    from wgplugin.networks.routers import Routers
+    from wgplugin.networks.services import Services
+    from wgplugin.networks.shared import Shared
+    from wgplugin.networks.supervisor import Supervisor
 
-        insides = Supervisor(
-            Services(
-                folder,
-                store.networks,
-                store.endpoints,
-                peers,
-                containers,
-                host.families,
-                clock,
-                timings,
-            ),
-            Edits(folder, notices, timings),
-        )
+    services = Services(
+        folder,
+        store.networks,
+        store.endpoints,
+        peers,
+        live.containers,
+        host.families,
+        clock,
+        timings,
+    )
+    routers = Routers(services, live.routers, host)
+    endpoints = Endpoints(store, host, clock, timings, routers)
+    insides = Supervisor(services, Edits(folder, live.notices, timings), routers)
     direct = Direct(folder, store.networks, endpoints, peers, host, insides)
+    shared = Shared(folder, store.networks, endpoints, routers, host, insides)
+    return _plugin(folder, store, endpoints, insides, timings, direct, shared)
+
+
+def _plugin(
+    folder: ConfigFolder,
+    store: Store,
+    endpoints: Endpoints,
+    insides: Insides,
+    timings: Timings,
+    direct: Kind,
+    shared: Kind | None,
+) -> Plugin:
+    modes = Modes(folder, store.networks, direct, shared)
     upkeep = Upkeep(folder, store.networks, endpoints, insides, timings)
-    return Plugin(Driver(direct), upkeep, insides, timings)
+    return Plugin(Driver(modes), upkeep, insides, timings)

@@ -24,9 +24,8 @@ from wgplugin.kernel import privileges
 from wgplugin.kernel.host import KernelHost
 from wgplugin.kernel.setns import trouble
 from wgplugin.logs import LogHandler
-from wgplugin.model.backends import ContainerKernel, FolderNotices
 from wgplugin.networks.resolver import Resolver
-from wgplugin.plugin import Plugin, assemble
+from wgplugin.plugin import LiveKernel, Plugin, assemble
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
 
@@ -69,8 +68,7 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
         store,
         host,
         Resolver(timings, host.families),
-        containers=None if why_not else _containers(),
-        notices=None if why_not else _notices(),
+        live=None if why_not else _live(arguments.state_dir),
         timings=timings,
     )
     log.info("serving as the %s edition", plugin.insides.edition)
@@ -125,17 +123,23 @@ class _HTTPServer(uvicorn.server.Server):
         asyncio.get_running_loop().call_soon_threadsafe(self._ended.set)
 
 
-def _containers() -> ContainerKernel:
-    # Imported late, as the base edition has no use for it.
+def _live(state_dir: Path) -> LiveKernel:
+    # Imported late, as the base edition has no use for them.
     from wgplugin.kernel.containers import KernelContainers
-
-    return KernelContainers(DOCKER_RUN / "netns")
-
-
-def _notices() -> FolderNotices:
     from wgplugin.kernel.inotify import FolderWatch
+    from wgplugin.kernel.routers import KernelRouters
 
-    return FolderWatch()
+    return LiveKernel(
+        KernelContainers(DOCKER_RUN / "netns"),
+        KernelRouters(DOCKER_RUN, _owner(state_dir)),
+        FolderWatch(),
+    )
+
+
+def _owner(state_dir: Path) -> str:
+    """Return a name for this plugin among those of this host, which an upgrade doesn't change."""
+    found = state_dir.stat()
+    return f"{found.st_dev:x}-{found.st_ino:x}"
 
 
 def _own_settings(arguments: argparse.Namespace) -> Settings:

@@ -22,6 +22,7 @@ class Timings:
     less than ``young`` ago, or whose peers are looked for.
     ``retry_first``, ``retry_longest``: the first and the longest pause before another attempt.
     ``notice_pause``, ``notice_longest``: the same for looks after the kernel's notices.
+    ``router_delay``: from a notice of a change in a router until it is looked at.
     ``glance``: between looks at which containers are there.
     ``status``: the limit for the answer of a tunnel that somebody asks about.
     ``search_missing``: the pause between searches for a peer without an address. ``try_next``: the
@@ -44,6 +45,7 @@ class Timings:
     retry_longest: float = 60.0
     notice_pause: float = 0.01
     notice_longest: float = 1.0
+    router_delay: float = 0.1
     glance: float = 0.02
     status: float = 5.0
     search_missing: float = 5.0

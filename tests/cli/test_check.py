@@ -132,6 +132,37 @@ def test_settings_are_checked_and_reported(
         assert err == f"{file}: warning: {said}\n"
 
 
+def test_settings_of_a_shared_network_are_checked_and_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home.conf").write_text(FULL)
+    file = tmp_path / "wgplugin.yaml"
+    file.write_text(
+        "configurations:\n  home:\n    mode: shared\n    isolate: on\n"
+        "    forward: [8443:172.20.0.5:443, 53:172.20.0.5:53/udp]\n"
+    )
+    assert check.run([str(file)], as_json=False) == 0
+    said = "mode shared; nat on; isolate on; forwards 8443:172.20.0.5:443/tcp, 53:172.20.0.5:53/udp"
+    out = capsys.readouterr().out
+    assert said in re.sub(r"\s+", " ", out)
+    assert out.count("mode shared") == 1
+    assert check.run([str(file)], as_json=True) == 0
+    (document,) = json.loads(capsys.readouterr().out)["files"]
+    home = document["settings"]["configurations"]["home"]
+    assert (home["mode"], home["interface"], home["isolate"]) == ("shared", "eth", True)
+    assert home["forward"] == ["8443:172.20.0.5:443/tcp", "53:172.20.0.5:53/udp"]
+    assert document["settings"]["defaults"]["interface"] == "wg"
+
+
+def test_setting_that_only_a_shared_network_has_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wgplugin.yaml"
+    file.write_text("defaults: {isolate: on}\n")
+    assert check.run([str(file)], as_json=False) == 1
+    assert "wireguard-isolate=on is for shared networks" in capsys.readouterr().err
+
+
 def test_broken_settings_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "wgplugin.yaml"
     file.write_text("defaults:\n  dns: maybe\n")

@@ -124,6 +124,20 @@ def test_report_is_a_table_for_people(other: str, peer: str, said: str) -> None:
     assert re.search(said, text + "\n")
 
 
+def test_shared_network_is_reported_with_its_settings_and_its_edition() -> None:
+    found = reported(FULL, mode="shared", nat="off", forward="80:172.20.0.5:80")
+    assert (found.mode, found.nat, found.isolate) == ("shared", False, False)
+    assert (found.edition, found.forwards) == ("live", ("80:172.20.0.5:80/tcp",))
+    assert (found.routes, found.sink) == (("0.0.0.0/0",), ("::/0",))
+    text = container_text(found)
+    assert re.search(r"addresses +from Docker; the tunnel's own are 10\.0\.0\.2/32\n", text)
+    assert re.search(
+        r"mode +shared; nat off; isolate off; forwards 80:172\.20\.0\.5:80/tcp\n", text
+    )
+    assert "the base edition has no shared networks" in text
+    assert "mode" not in container_text(reported(FULL))
+
+
 def test_required_dns_is_reported_as_required() -> None:
     found = reported(f"{INTERFACE}DNS = 10.0.0.1\n{PEER}", dns="require")
     assert "must be given to Docker: docker run --dns 10.0.0.1" in container_text(found)

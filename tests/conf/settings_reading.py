@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from wgplugin.conf.settings import Settings
 from wgplugin.conf.settings_file import parse
 from wgplugin.errors import ConfigError
 from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.router import Forward
 
 EXAMPLE = Path(__file__).parents[2] / "wireguard_conf.example"
 KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
@@ -52,4 +53,19 @@ VALUES = [
     ("bypass", "fd00::1", (ip_network("fd00::1/128"),)),
     ("default", "tunnel", "tunnel"),
     ("default", "gateway", "gateway"),
+    ("interface", "vpn", "vpn"),
+    ("mode", "container", "container"),
+    ("mode", "Shared", "shared"),
+    ("isolate", "on", True),
+    ("isolate", "off", False),
+    ("nat", "on", True),
+    ("nat", "off", False),
+    ("forward", "", ()),
+    ("forward", "8443:172.20.0.5:443", (Forward(8443, ip_address("172.20.0.5"), 443),)),
+    ("forward", "53:[fd00::5]:5353/udp", (Forward(53, ip_address("fd00::5"), 5353, "udp"),)),
+    (
+        "forward",
+        "80:8080/TCP, 8443:172.20.0.5:443/tcp",
+        (Forward(80, None, 8080), Forward(8443, ip_address("172.20.0.5"), 443)),
+    ),
 ]

@@ -19,10 +19,17 @@ from tests.conf.settings_reading import (
     accepted,
     tunnel,
 )
-from tests.strategies import networks
+from tests.strategies import addresses, networks
 from wgplugin.conf.settings import Settings, override
 from wgplugin.errors import PluginError
 from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.router import Forward
+
+
+def forwards() -> st.SearchStrategy[Forward]:
+    ports = st.integers(1, 65535)
+    return st.builds(Forward, ports, st.none() | addresses, ports, st.sampled_from(["tcp", "udp"]))
+
 
 # The same values in options and in the file
 
@@ -56,6 +63,19 @@ def test_option_means_the_same_in_the_file(
         ("sinc", "on", "unknown setting 'wireguard-sinc'; did you mean sink?"),
         ("x", "on", "there are: dns, sink, bypass, default"),
         ("dns", KEY, "wireguard-dns: this isn't warn"),
+        ("mode", "router", "wireguard-mode: 'router' isn't container or shared"),
+        ("nat", "1", "wireguard-nat: '1' isn't on or off"),
+        ("forward", "8443", "wireguard-forward: '8443' isn't a forwarded port; write PORT:ADDRESS"),
+        ("forward", "1:2,", "wireguard-forward: this isn't a forwarded port"),
+        ("forward", "80:fd00::5:80", "'80:fd00::5:80' isn't a forwarded port; write PORT:ADDRESS"),
+        ("forward", "80:172.20.0:80", "'172.20.0' isn't the address of a forwarded port"),
+        ("forward", "80:[fd00::g]:80", "'[fd00::g]' isn't the address of a forwarded port"),
+        ("forward", "80::80", "this isn't the address of a forwarded port"),
+        ("forward", "0:80", "the port '0' isn't a number from 1 to 65535"),
+        ("forward", "80:172.20.0.5:65536", "the port '65536' isn't a number from 1 to 65535"),
+        ("forward", "http:80", "the port 'http' isn't a number from 1 to 65535"),
+        ("forward", "80:80/sctp", "the protocol of '80:80/sctp' isn't tcp or udp"),
+        ("forward", "80:80/", "the protocol of '80:80/' isn't tcp or udp"),
     ],
 )
 def test_wrong_option_is_reported_with_its_name_and_what_there_is(
@@ -77,6 +97,29 @@ def test_bypass_is_what_was_written(prefixes: list[Any]) -> None:
     assert override(TunnelSettings(), {"bypass": text}).bypass == tuple(prefixes)
     items = "".join(f"\n  - '{net}'" for net in prefixes) or " []"
     assert accepted(f"defaults:\n  bypass:{items}").defaults.bypass == tuple(prefixes)
+
+
+@given(st.lists(forwards(), unique=True, max_size=4))
+def test_forwarded_ports_are_what_was_written(given_: list[Forward]) -> None:
+    text = ", ".join(map(str, given_))
+    assert override(TunnelSettings(), {"forward": text}).forward == tuple(given_)
+    items = "".join(f"\n  - '{forward}'" for forward in given_) or " []"
+    assert accepted(f"defaults:\n  forward:{items}").defaults.forward == tuple(given_)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ({}, "wg"),
+        ({"mode": "shared"}, "eth"),
+        ({"interface": "vpn"}, "vpn"),
+        ({"interface": "vpn", "mode": "shared"}, "vpn"),
+    ],
+)
+def test_device_has_the_name_of_its_mode_unless_one_is_given(
+    texts: dict[str, str], expected: str
+) -> None:
+    assert override(TunnelSettings(), texts).device_prefix == expected
 
 
 # Which of them count

@@ -124,6 +124,20 @@ def test_wrong_address_of_a_container_is_refused(text: str) -> None:
         endpoint_options({"wireguard-address": text})
 
 
+@pytest.mark.parametrize("name", ["mode", "nat", "isolate"])
+def test_option_of_the_router_is_refused_on_a_container(name: str) -> None:
+    with pytest.raises(PluginError) as caught:
+        endpoint_options({f"wireguard-{name}": "on"})
+    assert str(caught.value).startswith(f"wireguard-{name} isn't for a container: give it to ")
+    assert caught.value.code is Code.UNKNOWN_OPTION
+
+
+def test_forwarded_ports_may_be_a_network_s_and_a_container_s() -> None:
+    given = {"wireguard-config": "a", "wireguard-forward": "80:10.0.0.2:80"}
+    assert network_options({GENERIC: given}).tunnel == {"forward": "80:10.0.0.2:80"}
+    assert endpoint_options({"wireguard-forward": "80:80"}).tunnel == {"forward": "80:80"}
+
+
 def test_unknown_option_of_a_container_is_refused() -> None:
     with pytest.raises(PluginError, match="unknown option wireguard-adress; there are: wireguard"):
         endpoint_options({"wireguard-adress": "10.0.0.2/32"})

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from wgplugin.docker.protocol import CreateEndpointRequest
-from wgplugin.docker.requests import PORT_MAP, new_endpoint
+from wgplugin.docker.protocol import (
+    GENERIC_OPTIONS,
+    CreateEndpointRequest,
+    CreateNetworkRequest,
+    IPAMData,
+)
+from wgplugin.docker.requests import PORT_MAP, new_endpoint, new_network
+from wgplugin.errors import RequestError
+from wgplugin.networks.kinds import NewNetwork
 
 BINDING = {"Proto": 6, "IP": "", "Port": 80, "HostIP": "", "HostPort": 8080, "HostPortEnd": 8080}
 
@@ -44,3 +51,51 @@ def test_each_published_port_is_one_of_the_values() -> None:
 @pytest.mark.parametrize("options", [None, {}, {PORT_MAP: None}, {PORT_MAP: []}, {PORT_MAP: [7]}])
 def test_container_without_published_ports_has_none(options: dict[str, Any] | None) -> None:
     assert published(options) == ()
+
+
+def created(
+    ipv4: tuple[IPAMData, ...] = (),
+    ipv6: tuple[IPAMData, ...] = (),
+    options: dict[str, Any] | None = None,
+) -> NewNetwork:
+    given = {GENERIC_OPTIONS: {"wireguard-config": "home"}, **(options or {})}
+    return new_network(
+        CreateNetworkRequest(network_id="n1", options=given, ipv4_data=ipv4, ipv6_data=ipv6)
+    )
+
+
+def pool(subnet: str, gateway: str = "") -> IPAMData:
+    return IPAMData(address_space="LocalDefault", pool=subnet, gateway=gateway)
+
+
+def test_gateways_are_those_of_all_subnets_in_their_order() -> None:
+    found = created(
+        (pool("172.20.0.0/16", "172.20.0.1/16"), pool("10.9.0.0/24", "10.9.0.254/24")),
+        (pool("fd00::/64", "fd00::1/64"),),
+    )
+    assert [str(each) for each in found.subnets] == ["172.20.0.0/16", "10.9.0.0/24", "fd00::/64"]
+    assert [str(each) for each in found.gateways] == [
+        "172.20.0.1/16",
+        "10.9.0.254/24",
+        "fd00::1/64",
+    ]
+
+
+def test_subnet_without_a_gateway_and_the_null_driver_have_none() -> None:
+    null = IPAMData(address_space="null", pool="0.0.0.0/0")
+    assert created((pool("172.20.0.0/16"), null)).gateways == ()
+    assert created((null,)).subnets == ()
+
+
+def test_gateway_that_cannot_be_read_is_a_bad_request() -> None:
+    with pytest.raises(RequestError, match="a subnet can't be read"):
+        created((pool("172.20.0.0/16", "here"),))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(True, True), ("true", True), ("True", True), (False, False), ("false", False), (None, False)],
+)
+def test_internal_network_is_known_by_docker_s_own_option(value: object, expected: bool) -> None:
+    assert created(options={"com.docker.network.internal": value}).internal is expected
+    assert created().internal is False

@@ -9,10 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.commands import run
-from tests.e2e.docker import IMAGE, PLUGIN, docker, import_image, make, state_folder
+from tests.e2e.docker import (
+    IMAGE,
+    PLUGIN,
+    docker,
+    import_image,
+    make,
+    networks,
+    state_folder,
+)
 from tests.e2e.provider import ENDPOINT, Provider
 from tests.e2e.registry import registry
 from tests.e2e.releases import Release, make_release
+from tests.e2e.routers import pinned
 from tests.opting import skip_all_in
 from wgplugin import __version__
 
@@ -105,8 +114,8 @@ def configurations_in(config_dir: Path, provider: Provider) -> Iterator[Configur
         path.unlink()
     assert not [line for line in run("ip", "-brief", "link").splitlines() if line[:3] == "wgp"]
     assert not [path for path in state_folder().rglob("*") if path.is_file()]
-    networks = docker("network", "ls", "--filter", f"driver={PLUGIN}", "--quiet")
-    assert not networks
+    assert not networks()
+    assert not pinned()
 
 
 @pytest.fixture(scope="session")

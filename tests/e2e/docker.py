@@ -12,9 +12,11 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from tests.e2e.commands import run, wait_until
+from tests.e2e.engine import ask, execute, remove, request
 
 LIVE = os.environ.get("EDITION") == "live"
 """Whether the plugin under test is of the live edition: the Makefile's EDITION."""
@@ -26,6 +28,17 @@ IMAGE = "wireguard-e2e-busybox"
 def docker(*arguments: str) -> str:
     """Run the Docker client; see run()."""
     return run("docker", *arguments)
+
+
+def plugin_id() -> str:
+    """Return the id of the plugin under test."""
+    return str(ask(f"/plugins/{PLUGIN}/json")["Id"])
+
+
+def networks() -> list[str]:
+    """Return the ids of the networks of the plugin under test."""
+    driver = quote(json.dumps({"driver": [PLUGIN]}))
+    return [network["Id"] for network in ask(f"/networks?filters={driver}")]
 
 
 def import_image() -> None:
@@ -54,14 +67,12 @@ def make(target: str, config_dir: Path) -> None:
 @cache
 def state_folder() -> Path:
     """Return the folder where the plugin keeps its state, as the host sees it."""
-    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
-    root = docker("info", "--format", "{{.DockerRootDir}}")
-    return Path(root, "plugins", plugin_id, "propagated-mount")
+    return Path(ask("/info")["DockerRootDir"], "plugins", plugin_id(), "propagated-mount")
 
 
 def plugin_pid() -> int:
     """Return the process id of the plugin under test, once Docker has started it."""
-    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
+    of_plugin = plugin_id()
     found: list[int] = []
 
     def runs() -> bool:
@@ -69,7 +80,7 @@ def plugin_pid() -> int:
             # Processes come and go meanwhile; one that has ended has no command line any more.
             with suppress(OSError):
                 if (
-                    plugin_id in (folder / "cgroup").read_text()
+                    of_plugin in (folder / "cgroup").read_text()
                     and (folder / "cmdline").read_text()
                 ):
                     found.append(int(folder.name))
@@ -99,7 +110,7 @@ def network(configuration: str, *options: str, driver: str = PLUGIN) -> Iterator
     try:
         yield name
     finally:
-        docker("network", "rm", name)
+        request("DELETE", f"/networks/{name}")
 
 
 @contextmanager
@@ -111,7 +122,7 @@ def container(network: str, *options: str, command: str = "sleep 600") -> Iterat
         run(*run_command, *options, IMAGE, "/busybox", "sh", "-c", f"PATH=/bin; {command}")
         yield Container(name)
     finally:
-        docker("rm", "--force", name)
+        remove(name)
 
 
 class Container:
@@ -121,8 +132,8 @@ class Container:
         self.name = name
 
     def run(self, *command: str) -> str:
-        """Run a busybox applet in the container; see commands.run()."""
-        return docker("exec", self.name, "/busybox", *command)
+        """Run a busybox applet in the container; see execute()."""
+        return execute(self.name, "/busybox", *command)
 
     def fetch(self, host: str) -> str:
         """Fetch a web page."""
@@ -135,7 +146,7 @@ class Container:
 
     def inspect(self) -> Any:
         """Return what Docker knows of the container."""
-        return json.loads(docker("inspect", self.name))[0]
+        return ask(f"/containers/{self.name}/json")
 
     def pid(self) -> int:
         """Return the id of its first process, as the host sees it."""

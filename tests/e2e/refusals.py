@@ -16,6 +16,7 @@ from tests.e2e.docker import (
     network,
 )
 from tests.e2e.docker_release import at_hand
+from tests.e2e.engine import remove
 from wgplugin.codes import Code
 
 CONFIGURATION = "refusal"
@@ -135,7 +136,7 @@ def stage(tunnel: Tunnel, bridge: str, cause: Cause) -> Iterator[Stage]:
         docker("network", "connect", bridge, box.name)
         yield Stage(tunnel, net, bridge, box)
     finally:
-        docker("rm", "--force", box.name)
+        remove(box.name)
 
 
 def expect_refusal_and_cure(tunnel: Tunnel, bridge: str, cause: Cause) -> None:

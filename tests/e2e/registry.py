@@ -1,10 +1,14 @@
 """A registry on this machine's loopback: just enough to push a plugin to, and to pull it from."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 # Docker asks only a loopback address without TLS.
@@ -30,6 +34,37 @@ def registry() -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def put_plugin(repository: str, tag: str, config: dict[str, Any], rootfs: Path) -> str:
+    """Put a plugin into the registry, and return the name under which Docker finds it.
+
+    Its one layer is ``rootfs``, a tar archive; it isn't compressed, as that takes a while.
+    """
+    host, _, name = repository.partition("/")
+    connection = HTTPConnection(host)
+
+    def put(kind: str, path: str, data: bytes) -> dict[str, Any]:
+        connection.request("PUT", f"/v2/{name}/{path}", data, {"Content-Type": kind})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 201, answer.status
+        return {"mediaType": kind, "size": len(data), "digest": _digest(data)}
+
+    def put_blob(kind: str, data: bytes) -> dict[str, Any]:
+        return put(kind, f"blobs/uploads/upload?digest={_digest(data)}", data)
+
+    layer = put_blob("application/vnd.docker.image.rootfs.diff.tar.gzip", rootfs.read_bytes())
+    config = {**config, "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": put_blob("application/vnd.docker.plugin.v1+json", json.dumps(config).encode()),
+        "layers": [layer],
+    }
+    put(str(manifest["mediaType"]), f"manifests/{tag}", json.dumps(manifest).encode())
+    connection.close()
+    return f"{repository}:{tag}"
 
 
 class Handler(BaseHTTPRequestHandler):

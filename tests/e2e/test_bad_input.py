@@ -93,6 +93,10 @@ def test_every_mistake_is_reported_with_its_place_and_code(configurations: Confi
             ("--opt", "wireguard-config=good", "--opt", "com.docker.network.driver.mtu=many"),
             "com.docker.network.driver.mtu: 'many' isn't a number from 68 on",
         ),
+        (
+            ("--opt", "wireguard-config=good", "--opt", "wireguard-isolate=on"),
+            "wireguard-isolate=on is for shared networks",
+        ),
     ],
 )
 def test_wrong_options_are_refused_when_the_network_is_created(
@@ -140,6 +144,16 @@ def test_mac_address_is_refused(configurations: Configurations) -> None:
     with network("good") as net:
         output = refused("docker", "run", "--rm", "--network", net, *mac, IMAGE, "/busybox", "true")
     assert "leave out --mac-address" in output
+
+
+@pytest.mark.skipif(LIVE, reason="the live edition has shared networks")
+def test_shared_network_is_refused_with_the_edition_that_has_it(
+    configurations: Configurations,
+) -> None:
+    name = configurations.write("good", GOOD)
+    output = refused(*create_network("shared", name, "--opt", "wireguard-mode=shared"))
+    assert "--driver wireguard:live" in output
+    assert "[WG119]" in output
 
 
 @pytest.mark.skipif(not DOCKER_LOG.exists(), reason="reads the lab's log of dockerd")

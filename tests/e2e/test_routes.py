@@ -13,6 +13,7 @@ from tests.e2e.commands import CommandError
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import IMAGE, LIVE, docker, network
 from tests.e2e.docker_release import at_hand, column
+from tests.e2e.engine import remove, request
 
 PAGE = Path(__file__).parents[2] / "docs" / "routes.md"
 PRIVATE_KEY = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
@@ -144,7 +145,7 @@ def bridge(name: str, options: list[str]) -> Iterator[str]:
     try:
         yield name
     finally:
-        docker("network", "rm", name)
+        request("DELETE", f"/networks/{name}")
 
 
 def ways(first: str, second: str, *, live: bool) -> str:
@@ -161,7 +162,7 @@ def ways(first: str, second: str, *, live: bool) -> str:
         docker("network", "connect", second, name)
         return docker("start", "--attach", name)
     finally:
-        docker("rm", "--force", name)
+        remove(name)
 
 
 def outcome(networks: dict[str, str], how: str) -> str:

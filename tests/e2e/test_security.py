@@ -5,7 +5,16 @@ import stat
 from pathlib import Path
 
 from tests.e2e.conftest import Configurations
-from tests.e2e.docker import LIVE, PLUGIN, container, docker, network, plugin_pid, state_folder
+from tests.e2e.docker import (
+    LIVE,
+    PLUGIN,
+    container,
+    docker,
+    network,
+    plugin_id,
+    plugin_pid,
+    state_folder,
+)
 from tests.e2e.provider import WEB_IPV4
 
 CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1, 12, 21
@@ -30,8 +39,7 @@ def test_plugin_at_work_has_the_capabilities_of_its_edition_in_every_thread_and_
 
 
 def test_socket_is_for_root_alone(configurations: Configurations) -> None:
-    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
-    socket = Path("/run/docker/plugins", plugin_id, "wireguard.sock").stat()
+    socket = Path("/run/docker/plugins", plugin_id(), "wireguard.sock").stat()
     assert (socket.st_uid, stat.S_IMODE(socket.st_mode)) == (0, 0o600)
 
 

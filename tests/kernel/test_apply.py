@@ -5,7 +5,7 @@ import socket
 import subprocess
 from collections.abc import Collection
 from dataclasses import replace
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
 import pytest
@@ -22,9 +22,12 @@ from tests.kernel.namespaces import (
     ip,
     needs_ipv6,
     needs_namespaces,
+    needs_nftables,
     needs_sysctl,
 )
 from wgplugin.kernel import apply
+from wgplugin.kernel.netfilter import NetfilterSocket
+from wgplugin.kernel.nftables import Table
 from wgplugin.kernel.rtnl import Links
 from wgplugin.model import namespace
 from wgplugin.model.backends import Applied
@@ -219,6 +222,13 @@ def test_device_is_ready_once_it_is_renamed_and_up_and_has_docker_s_routes(
 
 
 @alone
+def test_device_whose_docker_routes_have_a_next_hop_is_ready() -> None:
+    add_tunnel("172.20.0.2/16")
+    ip("route add 10.9.0.0/16 via 172.20.0.1 dev wg0")
+    assert applied(planned(4), expected=[DOCKERS]).ready
+
+
+@alone
 def test_device_that_is_not_there_is_not_ready_and_other_networks_are_told() -> None:
     add_device("eth0", ETH0[4])
     outcome = applied(planned(4), arrived=True)
@@ -304,6 +314,46 @@ def test_docker_s_links_are_tuned_when_a_plan_is_applied_and_never_by_a_look() -
     assert setting.read_text() == "0\n"
     apply.apply(space, planned(4), DeviceConfig())
     assert setting.read_text() == "1\n"
+
+
+def shared() -> Plan:
+    """Return the plan of a container of a shared network, whose device is a veth."""
+    add_tunnel("172.20.0.2/16")
+    subnet, hop = ip_network("172.20.0.0/16"), ip_address("172.20.0.1")
+    own = (ip_interface("172.20.0.2/16"),)
+    return Plan(DEVICE, OWNER, own, (ip_network("0.0.0.0/0"),), hops=(hop,), subnets=(subnet,))
+
+
+@alone
+def test_veth_takes_a_plan_without_a_configuration() -> None:
+    add_other_network(4)
+    plan = replace(shared(), mtu=1380)
+    ip("route add 10.9.0.0/16 via 172.20.0.1 dev wg0")
+    outcome = apply.apply(here(), plan, None)
+    assert outcome.ready
+    assert {"MTU 1380", "route 0.0.0.0/0 added"} <= set(outcome.done)
+    assert {each.ifname for each in outcome.others} == {"eth0", "peer-eth0", "peer-wg0"}
+    index = socket.if_nametoindex("wg0")
+    present = Links(here().route).found(OWNER, index, main=True).items
+    assert present == namespace.items(plan, {4})
+    assert apply.apply(here(), plan, None).done == ()
+    ip("link set wg0 down")
+    assert reach(OUTSIDE[4]) == errno.EHOSTUNREACH
+    apply.apply(here(), plan, None, arrived=True)
+    with udp(OUTSIDE[4]) as probe:
+        probe.connect((OUTSIDE[4], PORT))
+        assert probe.getsockname()[0] == "172.20.0.2"
+
+
+@needs_nftables
+@alone
+def test_plan_that_is_applied_tells_whether_nftables_stand() -> None:
+    plan, space = shared(), here()
+    assert not apply.apply(space, plan, None).guarded
+    apply.apply_firewall(space, plan, ())
+    assert apply.apply(space, plan, None).guarded
+    NetfilterSocket().install(Table("t", ()))
+    assert not apply.apply(space, plan, None).guarded
 
 
 @alone

@@ -13,7 +13,7 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply, containers
 from wgplugin.kernel.containers import KEY, KernelContainer, KernelContainers
-from wgplugin.kernel.rtnl_messages import GET_LINKS, list_links
+from wgplugin.kernel.link_messages import GET_LINKS, list_links
 from wgplugin.kernel.setns import trouble
 from wgplugin.kernel.space import Space
 from wgplugin.kernel.turns import Turns

@@ -25,6 +25,7 @@ from tests.kernel.namespaces import (
     needs_ipv6,
     needs_mounts,
     needs_namespaces,
+    needs_nftables,
     own_mounts,
     unmount,
 )
@@ -32,6 +33,8 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply, privileges
 from wgplugin.kernel.containers import KernelContainers
+from wgplugin.kernel.netfilter import NetfilterSocket
+from wgplugin.kernel.nftables import Table
 from wgplugin.kernel.rtnl import Links
 from wgplugin.kernel.setns import Visitor, enter, opened
 from wgplugin.model.backends import Container
@@ -236,6 +239,24 @@ def test_change_in_the_container_is_noticed(tmp_path: Path, change: str) -> None
         go_into(tmp_path / NAME)
         subprocess.run(["ip", *change.split()], check=True)
         await asyncio.wait_for(noticed, 10)
+
+    do(tmp_path, notice)
+
+
+@needs_nftables
+@alone
+def test_change_of_nftables_in_the_container_is_noticed(tmp_path: Path) -> None:
+    leave(tmp_path / NAME)
+
+    async def notice(container: Container) -> None:
+        noticed = asyncio.ensure_future(container.changed())
+        go_into(tmp_path / NAME)
+        NetfilterSocket().install(Table("t", ()))
+        await asyncio.wait_for(noticed, 10)
+        await container.apply_firewall(PLAN, frozenset())
+        await asyncio.wait_for(container.changed(), 10)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(container.changed(), 0.1)
 
     do(tmp_path, notice)
 

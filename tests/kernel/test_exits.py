@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
@@ -392,3 +392,73 @@ def test_container_that_lost_its_tunnel_stays_closed() -> None:
         send(OUTSIDE[version])
         send(OUTSIDE[version], device="eth0")
     assert SECRET not in container.left()
+
+
+def shared(plan: Plan) -> tuple[Container, socket.socket]:
+    """Return a container beside a bridge, and the far end of its device in a shared network."""
+    container = started(replace(FULL, routed=()))
+    add_device("vpn", f"{SECOND[4]}/24", f"{SECOND[6]}/64")
+    far = far_end("peer-vpn")
+    ip(f"link set vpn alias {plan.device}")
+    for hop in plan.hops:
+        ip(f"neighbour add {hop} lladdr 02:00:00:00:00:01 dev vpn")
+    apply.block_exits(here(), plan)
+    apply.apply(here(), plan, None)
+    apply_firewall(plan)
+    return container, far
+
+
+SHARED = Plan(
+    "wgp5",
+    OTHER,
+    (ip_interface("10.9.0.2/24"), ip_interface("fd09::2/64")),
+    EVERYTHING,
+    hops=(ip_address("10.9.0.1"), ip_address("fe80::99")),
+    subnets=(ip_network("10.9.0.0/24"), ip_network("fd09::/64")),
+)
+
+
+def arrives(end: socket.socket, content: bytes) -> bool:
+    """Return whether a frame with this content comes out of a device's far end."""
+    end.settimeout(10)
+    with contextlib.suppress(TimeoutError):
+        while content not in end.recv(2048):
+            pass
+        return True
+    return False
+
+
+@BOTH_FAMILIES
+@alone
+def test_device_of_a_shared_network_is_the_only_way_out(version: int) -> None:
+    container, far = shared(SHARED)
+    send(OUTSIDE[version])
+    assert arrives(far, SECRET)
+    send(OUTSIDE[version], device="eth0")
+    assert SECRET not in container.left()
+
+
+@BOTH_FAMILIES
+@alone
+def test_what_comes_in_by_a_shared_network_is_no_client_of_another(version: int) -> None:
+    container, far = shared(SHARED)
+    with server(SECOND[version]) as listener:
+        request = datagram(OUTSIDE[version], 7, SECOND[version], PORT, b"hello")
+        far.send(frame(request, address_of("vpn")))
+        _, client = listener.recvfrom(100)
+        listener.sendto(SECRET, client)
+        assert arrives(far, SECRET)
+        assert SECRET not in container.left()
+
+
+@alone
+def test_neighbour_in_a_shared_network_changes_no_routes() -> None:
+    _, far = shared(SHARED)
+    advertisement = router_advertisement("fe80::1", "2001:db8:bad::", 48)
+    far.send(frame(advertisement, ALL_NODES))
+    with server(SECOND[6]) as listener:
+        hello = datagram("fd09::3", 7, SECOND[6], PORT, b"hello")
+        far.send(frame(hello, address_of("vpn")))
+        listener.recv(100)
+    shown = subprocess.run(["ip", "-6", "route"], capture_output=True, text=True, check=True)
+    assert "2001:db8:bad::/48" not in shown.stdout

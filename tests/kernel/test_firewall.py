@@ -9,7 +9,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wgplugin.kernel import firewall, nftables
+from wgplugin.kernel import firewall
+from wgplugin.kernel.nftables_messages import create_table, delete_table, ranges, replace_table
 from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import Prefix, collapsed
 
@@ -47,29 +48,29 @@ def text(message: bytes, kind: int) -> str:
 
 
 def test_batch_is_framed_and_numbered() -> None:
-    messages = nftables.replace_table(firewall.table(DNS, ()))
+    messages = replace_table(firewall.table(DNS, ()))
     assert [header(message)[0] for message in messages] == [len(each) for each in messages]
     assert [header(message)[3] for message in messages] == list(range(len(messages)))
     assert [header(messages[place])[1] for place in (0, -1)] == [0x10, 0x11]
 
 
 def test_last_message_before_the_end_of_the_frame_asks_to_be_acknowledged() -> None:
-    flags = [header(message)[2] for message in nftables.replace_table(firewall.table(DNS, ()))]
+    flags = [header(message)[2] for message in replace_table(firewall.table(DNS, ()))]
     assert [bool(each & 4) for each in flags] == [*[False] * (len(flags) - 2), True, False]
 
 
 def test_table_is_replaced_and_no_other_is_touched() -> None:
-    messages = nftables.replace_table(firewall.table(DNS, ()))[1:-1]
+    messages = replace_table(firewall.table(DNS, ()))[1:-1]
     kinds = [header(message)[1] for message in messages]
     assert kinds[:2] == [DELTABLE, NEWTABLE]
-    created = nftables.create_table(firewall.table(DNS, ()))[1:-1]
+    created = create_table(firewall.table(DNS, ()))[1:-1]
     assert DELTABLE not in [header(message)[1] for message in created]
     assert {text(message, 1) for message in messages} == {"wireguard-1234567"}
-    assert [header(message)[1] for message in nftables.delete_table("t")[1:-1]] == [DELTABLE]
+    assert [header(message)[1] for message in delete_table("t")[1:-1]] == [DELTABLE]
 
 
 def test_chain_is_there_before_a_rule_jumps_to_it() -> None:
-    messages = nftables.replace_table(firewall.table(DNS, ()))
+    messages = replace_table(firewall.table(DNS, ()))
     kinds = [header(message)[1] for message in messages[3:-1]]
     assert kinds == sorted(kinds)
     assert set(kinds) == {NEWCHAIN, NEWRULE}
@@ -99,7 +100,7 @@ def test_names_of_every_length_but_one_label_go_to_the_server() -> None:
 
 @given(st.lists(ip_networks, max_size=20))
 def test_ranges_have_the_addresses_of_their_prefixes_and_do_not_touch(nets: list[Prefix]) -> None:
-    found = nftables.ranges(nets)
+    found = ranges(nets)
     assert all(behind < first for (_, behind), (first, _) in pairwise(found))
     for net in nets:
         first, last = int(net.network_address), int(net.broadcast_address)

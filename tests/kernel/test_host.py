@@ -77,6 +77,26 @@ def test_mtu_of_a_way_is_that_of_its_route_or_else_of_its_device() -> None:
     assert with_default == ["9000", "1300", "9000", "1400", "1280", "1280"]
 
 
+LOCATIONS = """
+import asyncio, subprocess
+from wgplugin.kernel.host import KernelHost
+
+def ip(command):
+    subprocess.run(["ip", *command.split()], check=True)
+
+ip("link add wgp0123456789ab type veth peer name wgr0123456789ab")
+ip("link add veth0 type veth peer name veth1")
+print(asyncio.run(KernelHost().locations()))
+"""
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="needs unshare, ip and user namespaces")
+def test_leftovers_of_shared_networks_are_on_the_host() -> None:
+    command = [*IN_A_NAMESPACE, sys.executable, "-c", LOCATIONS]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "{'wgp0123456789ab': <Location.HOST: 1>}\n"
+
+
 def no_socket(family: int, kind: int) -> Any:
     raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.kernel.namespaces import alone, ip, needs_namespaces
 from wgplugin.kernel import rtnl_messages
+from wgplugin.kernel.link_messages import GET_LINKS, list_links
 from wgplugin.kernel.netlink import AT_ONCE, NetlinkSocket
-from wgplugin.kernel.rtnl_messages import GET_LINKS, list_links
 from wgplugin.model.namespace import TABLE, Route
 
 NOTHING = 1

@@ -32,6 +32,7 @@ from wgplugin.kernel import apply, nftables
 from wgplugin.kernel.firewall import table_name
 from wgplugin.kernel.netfilter import NetfilterSocket
 from wgplugin.kernel.nftables import Chain, Table
+from wgplugin.kernel.nftables_messages import create_table, replace_table
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import OtherNetwork, Plan
 
@@ -136,7 +137,7 @@ def test_batch_that_is_refused_is_an_error_and_leaves_the_table_as_it_is() -> No
     with resolvers() as listeners:
         apply_firewall(DNS)
         with pytest.raises(OSError, match="No such file") as error:
-            NetfilterSocket().send(nftables.replace_table(REFUSED))
+            NetfilterSocket().send(replace_table(REFUSED))
         assert error.value.errno == errno.ENOENT
         assert asked(listeners, "example.com") == SERVER
 
@@ -146,7 +147,7 @@ def test_long_batch_that_is_refused_in_its_middle_is_an_error() -> None:
     rules = (nftables.verdict(nftables.ACCEPT),) * 500
     chain = Chain("refused", (*rules, nftables.jump("nowhere"), *rules))
     with pytest.raises(FileNotFoundError):
-        NetfilterSocket().send(nftables.create_table(Table("long", (chain,))))
+        NetfilterSocket().send(create_table(Table("long", (chain,))))
 
 
 @alone
@@ -182,7 +183,7 @@ def test_tunnels_are_guarded_until_somebody_else_changes_nftables() -> None:
     for plan in (DNS, OTHER_PLAN, DNS):
         apply.apply_firewall(space, plan, ())
         assert apply.is_guarded(space)
-    NetfilterSocket().send(nftables.create_table(Table("docker", ())))
+    NetfilterSocket().send(create_table(Table("docker", ())))
     assert not apply.is_guarded(space)
     apply.apply_firewall(space, DNS, ())
     assert not apply.is_guarded(space)
@@ -221,7 +222,7 @@ def test_device_s_state_tells_whether_it_is_guarded() -> None:
     observed = apply.observe(space, DEVICE)
     assert observed
     assert observed.guarded
-    NetfilterSocket().send(nftables.create_table(Table("docker", ())))
+    NetfilterSocket().send(create_table(Table("docker", ())))
     observed = apply.observe(space, DEVICE)
     assert observed
     assert not observed.guarded

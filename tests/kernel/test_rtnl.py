@@ -22,9 +22,9 @@ from tests.kernel.namespaces import (
     needs_namespaces,
     needs_sysctl,
 )
+from wgplugin.kernel.link_messages import ARP_IGNORE, ROUTE_LOCALNET, RP_FILTER, Link
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.rtnl import Links
-from wgplugin.kernel.rtnl_messages import ARP_IGNORE, ROUTE_LOCALNET, RP_FILTER, Link
 from wgplugin.model import namespace
 from wgplugin.model.namespace import (
     MAIN_TABLE,
@@ -128,6 +128,38 @@ def test_item_that_is_deleted_is_gone(item: Item) -> None:
     change(index, add=[item])
     change(index, delete=[item])
     assert found(index) == set()
+
+
+@pytest.mark.parametrize(
+    ("own", "hop"),
+    [
+        ("172.20.0.2/16", "172.20.0.1"),
+        pytest.param("fd77::2/64", "fd77::1", marks=needs_ipv6),
+        pytest.param("fd77::2/64", "fe80::99", marks=needs_ipv6),
+    ],
+)
+@alone
+def test_route_by_a_next_hop_is_found_again_and_deleted(own: str, hop: str) -> None:
+    index = add_tunnel(own)
+    address = ip_address(hop)
+    net = ip_network("0.0.0.0/0" if address.version == 4 else "::/0")
+    item = Route(net, TABLE, metric=1, via=address)
+    before = found(index)
+    change(index, add=[item])
+    assert found(index) - before == {item}
+    assert found(index) - {replace(item, via=None)} == {*before, item}
+    change(index, delete=[item])
+    assert found(index) == before
+
+
+@alone
+def test_device_of_the_tunnels_group_is_no_other_network() -> None:
+    add_tunnel("172.20.0.2/16")
+    assert "wg0" in [each.ifname for each in others()]
+    links().set_group(expected(DEVICE))
+    assert "wg0" not in [each.ifname for each in others()]
+    links().tune()
+    assert (SETTINGS / "wg0" / "arp_ignore").read_text() == "0\n"
 
 
 @alone

@@ -245,7 +245,7 @@ def check_what_comes_after(folder: Path, work: Work) -> None:
 
     # The bystander has seen nothing.
     assert list(host.kernel.containers.iterdir()) == [host.kernel.containers / BYSTANDER]
-    assert host.store.holder("bystander") is not None
+    assert host.store.endpoints.get("bystander") is not None
     host.kernel.out_of_container(BYSTANDER)
     asyncio.run(host.delete_endpoint("bystander"))
     for network in ("n0", "n1", "n2", "n3"):

@@ -1,4 +1,4 @@
-"""A tunnel's next attempt and its next look are due when they should be."""
+"""The next attempt is due when it should be."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from wgplugin.networks.pauses import Pauses
 from wgplugin.networks.schedule import Schedule
 
 
-def schedule(look_at: float = 100.0) -> Schedule:
-    return Schedule(look_at, Pauses(1.0, 4.0))
+def schedule() -> Schedule:
+    return Schedule(Pauses(1.0, 4.0))
 
 
 def fail(each: Schedule, now: float) -> None:
@@ -61,12 +61,3 @@ def test_wake_does_not_cut_a_pause_short_unless_it_is_at_once() -> None:
     assert each.pause(10.5) == 0.5
     each.wake(at_once=True)
     assert each.begin_attempt(10.5)
-
-
-def test_looks_follow_each_other_at_their_pace() -> None:
-    each = schedule(look_at=12.0)
-    assert not each.is_look_due(11.9)
-    assert each.is_look_due(12.0)
-    each.looked(12.5, 5.0)
-    assert not each.is_look_due(17.4)
-    assert each.is_look_due(17.5)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -17,7 +18,14 @@ from wgplugin.cli import status
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.networks import metrics
 from wgplugin.networks.resolver import Resolver
-from wgplugin.networks.status import PeerStatus, Status, TunnelStatus, decode, encode
+from wgplugin.networks.status import (
+    ContainerStatus,
+    PeerStatus,
+    Status,
+    TunnelStatus,
+    decode,
+    encode,
+)
 from wgplugin.plugin import Plugin, assemble
 from wgplugin.state.store import Store
 
@@ -159,12 +167,17 @@ def test_another_program_on_the_socket_is_reported(
 
 def test_dashboard_asks_for_metrics_that_there_are() -> None:
     dashboard = json.loads(DASHBOARD.read_text())
+    shared = replace(TUNNEL, endpoint="", containers=(ContainerStatus("e" * 64, "ns"),))
     asked = {
         name
         for panel in dashboard["panels"]
         for target in panel["targets"]
         for name in re.findall(r"wireguard_\w+", target["expr"])
     }
-    there = set(re.findall(r"^(wireguard_\w+)", metrics.encode(STATUS).decode(), re.MULTILINE))
+    there = set(
+        re.findall(
+            r"^(wireguard_\w+)", metrics.encode(Status("live", (shared,))).decode(), re.MULTILINE
+        )
+    )
     assert asked
     assert asked <= there

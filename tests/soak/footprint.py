@@ -23,6 +23,21 @@ def footprint(process: int) -> Footprint:
     return Footprint(int(status["VmRSS"].split()[0]), len(list((folder / "fd").iterdir())))
 
 
+@dataclass(frozen=True)
+class Leftovers:
+    """How many links the host has, and mounts that keep network namespaces."""
+
+    links: int
+    namespaces: int
+
+
+def leftovers() -> Leftovers:
+    """Return what the host has now."""
+    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    links = len(list(Path("/sys/class/net").iterdir()))
+    return Leftovers(links, sum(" - nsfs " in mount for mount in mounts))
+
+
 def assert_flat(before: Footprint, after: Footprint) -> None:
     """The process takes what it took before, but for what its threads do."""
     print(f"memory {before.memory} -> {after.memory} KiB, files {before.files} -> {after.files}")

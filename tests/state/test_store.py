@@ -7,9 +7,10 @@ import os
 import stat
 import threading
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from wgplugin.clock import Moment
@@ -193,6 +194,45 @@ def test_record_of_the_third_version_has_no_mtu(tmp_path: Path) -> None:
     assert network == Network(id="n1", configuration="home", tunnel={"sink": "off"}, mtu=None)
 
 
+def test_records_of_the_fourth_version_are_of_one_container(tmp_path: Path) -> None:
+    Store(tmp_path)
+    network = {"id": "n1", "version": 4, "configuration": "home", "mtu": 1400}
+    endpoint = {
+        "id": "e1",
+        "version": 4,
+        "network_id": "n1",
+        "configuration": "home",
+        "created": {"boot_id": "boot", "seconds": 12.5},
+        "routes": [{"destination": "10.0.0.0/8", "next_hop": ""}],
+    }
+    (tmp_path / "networks" / "n1.json").write_text(json.dumps(network))
+    (tmp_path / "endpoints" / "e1.json").write_text(json.dumps(endpoint))
+
+    store = Store(tmp_path)
+    assert list(store.networks) == [
+        Network(id="n1", configuration="home", mtu=1400, mode="container")
+    ]
+    (found,) = store.endpoints
+    assert (found.mac_address, found.interface, len(found.routes)) == ("", "wg", 1)
+
+
+def test_record_of_a_shared_network_is_read_as_it_was_written(tmp_path: Path) -> None:
+    network = Network(
+        id="n1",
+        configuration="home",
+        mode="shared",
+        gateways=("172.20.0.1/16", "fd00::1/64"),
+        internal=True,
+    )
+    endpoint = msgspec.structs.replace(ENDPOINT, interface="eth", mac_address="02:42:ac:14:00:02")
+    asyncio.run(Store(tmp_path).networks.put(network))
+    asyncio.run(Store(tmp_path).endpoints.put(endpoint))
+
+    store = Store(tmp_path)
+    assert (list(store.networks), list(store.endpoints)) == ([network], [endpoint])
+    assert network.gateway_values == (ip_interface("172.20.0.1/16"), ip_interface("fd00::1/64"))
+
+
 def test_record_of_a_newer_version_is_left_for_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -259,5 +299,6 @@ def test_holder_of_a_configuration_is_found(tmp_path: Path) -> None:
     store = Store(tmp_path)
     asyncio.run(store.endpoints.put(ENDPOINT))
 
-    assert store.holder("home") == ENDPOINT
-    assert store.holder("work") is None
+    assert store.holder(msgspec.structs.replace(ENDPOINT, id="other")) == ENDPOINT
+    assert store.holder(ENDPOINT) is None
+    assert store.holder(msgspec.structs.replace(ENDPOINT, id="other", configuration="x")) is None

@@ -199,4 +199,9 @@ def _settings(settings: Settings) -> dict[str, Any]:
 
 
 def _tunnel(tunnel: TunnelSettings) -> dict[str, Any]:
-    return {**asdict(tunnel), "bypass": [str(net) for net in tunnel.bypass]}
+    return {
+        **asdict(tunnel),
+        "bypass": [str(net) for net in tunnel.bypass],
+        "interface": tunnel.device_prefix,
+        "forward": [str(forward) for forward in tunnel.forward],
+    }

@@ -30,6 +30,7 @@ EDITIONS = {
     "base": "base",
     "live": "needs the live edition: the base edition sets one IPv4 and one IPv6 address",
 }
+SHARED_EDITION = "needs the live edition: the base edition has no shared networks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,10 @@ class Report:
     - ``mtu``: in bytes, None for automatic;
     - ``dns``, ``dns_search``: for Docker's ``--dns`` and ``--dns-search``;
     - ``dns_policy``: the reaction if these are missing, as in `TunnelSettings`;
-    - ``edition``: "base", or "live" if the base edition isn't enough.
+    - ``edition``: "base", or "live" if the base edition isn't enough;
+    - ``mode``: "container", or "shared" if the network's containers share the tunnel, whose device
+      then has the ``addresses``;
+    - ``nat``, ``isolate``, ``forwards``: as in `TunnelSettings`, for a shared network.
     """
 
     addresses: tuple[str, ...]
@@ -69,6 +73,10 @@ class Report:
     dns_policy: str
     edition: str
     peers: tuple[PeerReport, ...]
+    mode: str
+    nat: bool
+    isolate: bool
+    forwards: tuple[str, ...]
 
 
 def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
@@ -79,7 +87,8 @@ def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
     """
     check_tunnel(tunnel)
     allowed = dict.fromkeys(net for peer in config.peers for net in peer.allowed_ips)
-    addresses = config.addresses or ASSIGNED
+    is_shared = tunnel.mode == "shared"
+    addresses = ASSIGNED if is_shared else config.addresses or ASSIGNED
     if needs_blackhole_address(config, addresses, tunnel):
         addresses = (*addresses, prefixes.blackhole_address(""))
     usable = {4, *(address.version for address in addresses)}
@@ -98,8 +107,12 @@ def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
         dns=_texts(config.dns),
         dns_search=config.dns_search,
         dns_policy=tunnel.dns,
-        edition="base" if len(families) == len(set(families)) else "live",
+        edition="base" if len(families) == len(set(families)) and not is_shared else "live",
         peers=tuple(_peers(config)),
+        mode=tunnel.mode,
+        nat=tunnel.nat,
+        isolate=tunnel.isolate,
+        forwards=_texts(tunnel.forward),
     )
 
 
@@ -150,8 +163,13 @@ def container_text(found: Report) -> str:
 
 
 def _container_rows(found: Report) -> Iterator[tuple[str, str]]:
-    assigned = "from Docker, or the container's options: the file has no Address"
-    yield "addresses", ", ".join(found.addresses) or assigned
+    listed = ", ".join(found.addresses)
+    if found.mode == "shared":
+        yield "addresses", f"from Docker; the tunnel's own are {listed or 'none'}"
+        yield "mode", _shared_text(found.nat, found.isolate, found.forwards)
+    else:
+        assigned = "from Docker, or the container's options: the file has no Address"
+        yield "addresses", listed or assigned
     yield "routes", ", ".join(found.routes) or "none"
     if found.unrouted:
         yield "no route", f"{', '.join(found.unrouted)}: the file has no IPv6 Address"
@@ -168,7 +186,7 @@ def _container_rows(found: Report) -> Iterator[tuple[str, str]]:
         domains = [f"--dns-search {domain}" for domain in found.dns_search]
         must = "must" if found.dns_policy == "require" else "is to"
         yield "DNS", f"{must} be given to Docker: docker run {' '.join([*servers, *domains])}"
-    yield "edition", EDITIONS[found.edition]
+    yield "edition", SHARED_EDITION if found.mode == "shared" else EDITIONS[found.edition]
     for number, peer in enumerate(found.peers, 1):
         where = f"at {peer.endpoint}" if peer.endpoint else "which has no Endpoint"
         yield f"peer {number}", f"{peer.public_key} {where}"
@@ -197,7 +215,15 @@ def _settings_rows(settings: Settings) -> Iterator[tuple[str, str]]:
 def _tunnel_text(tunnel: TunnelSettings) -> str:
     sink = "on" if tunnel.sink else "off"
     bypass = ", ".join(map(str, tunnel.bypass)) or "none"
-    return f"dns {tunnel.dns}; sink {sink}; bypass {bypass}; default {tunnel.default}"
+    text = f"dns {tunnel.dns}; sink {sink}; bypass {bypass}; default {tunnel.default}"
+    if tunnel.mode == "container":
+        return text
+    return f"{text}; mode {_shared_text(tunnel.nat, tunnel.isolate, _texts(tunnel.forward))}"
+
+
+def _shared_text(nat: bool, isolate: bool, forwards: Iterable[str]) -> str:
+    switches = f"nat {'on' if nat else 'off'}; isolate {'on' if isolate else 'off'}"
+    return f"shared; {switches}; forwards {', '.join(forwards) or 'none'}"
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

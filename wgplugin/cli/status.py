@@ -92,13 +92,17 @@ def table(status: Status, now: float) -> str:
     for tunnel in status.tunnels:
         if tunnel.error:
             lines.append(f"{tunnel.configuration}: {tunnel.error}")
+        for each in tunnel.containers:
+            if each.error:
+                lines.append(f"{tunnel.configuration}: {each.endpoint[:12]}: {each.error}")
     if status.edition == "base":
         lines.append("The base edition can't look into containers; the live edition can.")
     return "\n".join(lines)
 
 
 def _rows(tunnel: TunnelStatus, now: float) -> Iterable[tuple[str, ...]]:
-    head = (tunnel.configuration, tunnel.endpoint[:12], tunnel.health, tunnel.interface or "-")
+    endpoint = tunnel.endpoint[:12] or "router"
+    head = (tunnel.configuration, endpoint, tunnel.health, tunnel.interface or "-")
     if not tunnel.peers:
         yield (*head, "-", "-", "-", "-", "-")
     for peer in tunnel.peers:
@@ -111,6 +115,8 @@ def _rows(tunnel: TunnelStatus, now: float) -> Iterable[tuple[str, ...]]:
             size(peer.sent_bytes),
         )
         head = ("", "", "", "")
+    for each in tunnel.containers:
+        yield ("", each.endpoint[:12], "error" if each.error else "", "", "", "", "", "", "")
 
 
 def age(seconds: float) -> str:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from wgplugin.codes import Code
+from wgplugin.conf.forwards import forwards
 from wgplugin.conf.values import BadValueError, allowed_ip, commas
 from wgplugin.errors import PluginError
 from wgplugin.model.configuration import TunnelSettings
@@ -201,5 +202,9 @@ TUNNEL: Mapping[str, Reader] = {
     "interface": _interface,
     "priority": _priority,
     "disconnect": _choice("closed", "open"),
+    "mode": _choice("container", "shared"),
+    "isolate": _switch,
+    "nat": _switch,
+    "forward": forwards,
 }
 """The reader of each setting's text, as in `PLUGIN`; it raises `BadValueError`."""

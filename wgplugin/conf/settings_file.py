@@ -21,7 +21,7 @@ MAX_FAULTS = 100
 DEFAULTS = "defaults"
 CONFIGURATIONS = "configurations"
 
-_LISTS = ("bypass",)
+_LISTS = ("bypass", "forward")
 _BUILT_IN = Settings()
 _NOTHING = ("", "~", "null")
 _TABLE = "write NAME: VALUE, each in its line"

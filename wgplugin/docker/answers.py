@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from wgplugin.docker.protocol import (
     ROUTE_CONNECTED,
     ROUTE_NEXT_HOP,
@@ -13,16 +11,19 @@ from wgplugin.docker.protocol import (
     StaticRoute,
 )
 from wgplugin.model.docker_routes import DockerRoute
-from wgplugin.model.prefixes import InterfaceAddress
-from wgplugin.networks.kinds import Joined
+from wgplugin.networks.kinds import Attached, Joined
 
 
-def endpoint_interface(addresses: Iterable[InterfaceAddress]) -> EndpointInterface:
+def endpoint_interface(attached: Attached) -> EndpointInterface:
     """Return the first address of each family, as Docker's protocol has room for one."""
     by_version: dict[int, str] = {}
-    for address in addresses:
+    for address in attached.addresses:
         by_version.setdefault(address.version, str(address))
-    return EndpointInterface(address=by_version.get(4, ""), address_ipv6=by_version.get(6, ""))
+    return EndpointInterface(
+        address=by_version.get(4, ""),
+        address_ipv6=by_version.get(6, ""),
+        mac_address=attached.mac_address,
+    )
 
 
 def join_response(joined: Joined) -> JoinResponse:

@@ -1,11 +1,13 @@
-"""Docker's network driver: passes each call to the network kind, and returns its response."""
+"""Docker's network driver: passes each call to the network's kind, and returns its response."""
 
 from __future__ import annotations
 
 from wgplugin.docker import protocol
 from wgplugin.docker.answers import endpoint_interface, join_response
+from wgplugin.docker.options import network_options
 from wgplugin.docker.requests import new_endpoint, new_network
-from wgplugin.networks.kinds import Kind
+from wgplugin.errors import PluginError
+from wgplugin.networks.modes import Modes
 
 
 class Driver:
@@ -15,9 +17,9 @@ class Driver:
     the user reads.
     """
 
-    def __init__(self, kind: Kind) -> None:
-        """Serve networks of this kind."""
-        self._kind = kind
+    def __init__(self, modes: Modes) -> None:
+        """Serve networks of these modes."""
+        self._modes = modes
 
     async def activate(self, request: protocol.Empty) -> protocol.ActivateResponse:
         """Return the plugin interfaces that are implemented."""
@@ -30,38 +32,47 @@ class Driver:
     async def gw_alloc_check(
         self, request: protocol.GwAllocCheckRequest
     ) -> protocol.GwAllocCheckResponse:
-        """Return that no network of this driver needs a gateway address."""
-        return protocol.GwAllocCheckResponse()
+        """Return whether a network needs a gateway address; errors are left to CreateNetwork."""
+        try:
+            options = network_options(request.options)
+        except PluginError:
+            return protocol.GwAllocCheckResponse()
+        needed = await self._modes.needs_gateway(options.configuration, options.tunnel)
+        return protocol.GwAllocCheckResponse(skip_ipv4=not needed, skip_ipv6=not needed)
 
     async def create_network(self, request: protocol.CreateNetworkRequest) -> protocol.Empty:
         """Create a network."""
-        await self._kind.create(new_network(request))
+        network = new_network(request)
+        kind = await self._modes.of_new(network)
+        await kind.create(network)
         return protocol.Empty()
 
     async def delete_network(self, request: protocol.NetworkRequest) -> protocol.Empty:
         """Delete a network."""
-        await self._kind.delete(request.network_id)
+        await self._modes.of_deleted(request.network_id).delete(request.network_id)
         return protocol.Empty()
 
     async def create_endpoint(
         self, request: protocol.CreateEndpointRequest
     ) -> protocol.CreateEndpointResponse:
         """Attach a container; return the addresses that Docker hasn't assigned."""
-        addresses = await self._kind.attach(new_endpoint(request))
-        return protocol.CreateEndpointResponse(interface=endpoint_interface(addresses))
+        endpoint = new_endpoint(request)
+        attached = await self._modes.of(endpoint.network_id).attach(endpoint)
+        return protocol.CreateEndpointResponse(interface=endpoint_interface(attached))
 
     async def join(self, request: protocol.JoinRequest) -> protocol.JoinResponse:
         """Return an endpoint's device, for Docker to move into the container."""
-        return join_response(await self._kind.join(request.endpoint_id, request.sandbox_key))
+        kind = self._modes.of(request.network_id)
+        return join_response(await kind.join(request.endpoint_id, request.sandbox_key))
 
     async def leave(self, request: protocol.EndpointRequest) -> protocol.Empty:
         """Take a container off its network."""
-        await self._kind.leave(request.endpoint_id)
+        await self._modes.of(request.network_id).leave(request.endpoint_id)
         return protocol.Empty()
 
     async def delete_endpoint(self, request: protocol.EndpointRequest) -> protocol.Empty:
         """Delete a container's attachment."""
-        await self._kind.detach(request.endpoint_id)
+        await self._modes.of(request.network_id).detach(request.endpoint_id)
         return protocol.Empty()
 
     async def endpoint_oper_info(
@@ -72,7 +83,7 @@ class Driver:
         Docker 28 makes this call after it has moved the device, and before the container's first
         instruction.
         """
-        await self._kind.settled(request.endpoint_id)
+        await self._modes.of(request.network_id).settled(request.endpoint_id)
         return protocol.EndpointOperInfoResponse(value={})
 
     async def allocate_network(

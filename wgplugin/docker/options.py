@@ -19,7 +19,12 @@ CONFIGURATION = "wireguard-config"
 # A network may have these, and so may one container.
 TUNNEL_OPTIONS = tuple(OPTION_PREFIX + name for name in TUNNEL)
 NETWORK_OPTIONS = (CONFIGURATION, *TUNNEL_OPTIONS, MTU_OPTION)
-ENDPOINT_OPTIONS = (ADDRESS_OPTION, *TUNNEL_OPTIONS)
+# The router's, which all containers of a network have together.
+_OF_NETWORKS = tuple(OPTION_PREFIX + name for name in ("mode", "isolate", "nat"))
+ENDPOINT_OPTIONS = (
+    ADDRESS_OPTION,
+    *(option for option in TUNNEL_OPTIONS if option not in _OF_NETWORKS),
+)
 
 _NO_BRIDGE = "there is no bridge, so leave it out"
 _NO_GATEWAY = "nothing is forwarded or masqueraded on the host, so leave it out"
@@ -32,7 +37,7 @@ _INSTEAD = {
     "com.docker.network.bridge.default_bridge": _NO_BRIDGE,
     "com.docker.network.bridge.inhibit_ipv4": _NO_BRIDGE,
     "com.docker.network.bridge.enable_icc": "containers meet only through their peers, so leave "
-    "it out",
+    "it out; in a shared network use wireguard-isolate",
     "com.docker.network.bridge.enable_ip_masquerade": _NO_GATEWAY,
     "com.docker.network.bridge.gateway_mode_ipv4": _NO_GATEWAY,
     "com.docker.network.bridge.gateway_mode_ipv6": _NO_GATEWAY,
@@ -104,9 +109,16 @@ def endpoint_options(options: Mapping[str, Any] | None) -> EndpointOptions:
     """Read the options of a CreateEndpoint request, without those that Docker adds.
 
     Raises:
-        PluginError: a ``--driver-opt`` is unknown, or ``wireguard-address`` is invalid.
+        PluginError: a ``--driver-opt`` is unknown, or a network's option, or
+            ``wireguard-address`` is invalid.
     """
     given = {k: v for k, v in (options or {}).items() if not k.startswith("com.docker.")}
+    if wrong := [name for name in _OF_NETWORKS if name in given]:
+        raise PluginError(
+            Code.UNKNOWN_OPTION,
+            f"{', '.join(wrong)} isn't for a container: give it to docker network create, with "
+            "--opt",
+        )
     _refuse_unknown(given, ENDPOINT_OPTIONS)
     return EndpointOptions(addresses=_addresses(given.get(ADDRESS_OPTION)), tunnel=_tunnel(given))
 

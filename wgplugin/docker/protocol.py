@@ -16,6 +16,7 @@ from wgplugin.errors import RequestError
 from wgplugin.model.identity import Id
 
 GENERIC_OPTIONS = "com.docker.network.generic"
+INTERNAL = "com.docker.network.internal"
 CONTENT_TYPE = "application/vnd.docker.plugins.v1.2+json"
 
 ROUTE_NEXT_HOP = 0
@@ -59,14 +60,14 @@ class GwAllocCheckRequest(Message, frozen=True):
 
 
 class GwAllocCheckResponse(Message, frozen=True):
-    """No gateway address is needed for either family: a WireGuard network has no gateway."""
+    """Whether a gateway address is needed for each family: only a shared network has a gateway."""
 
     skip_ipv4: bool = True
     skip_ipv6: bool = True
 
 
 class IPAMData(Message, frozen=True):
-    """A subnet that Docker's IPAM gave the network; ``pool`` is in CIDR form."""
+    """A subnet that Docker's IPAM gave the network, in CIDR form, as its gateway's address is."""
 
     address_space: str = ""
     pool: str = ""

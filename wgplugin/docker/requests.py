@@ -9,6 +9,7 @@ from typing import Any
 from wgplugin.codes import Code
 from wgplugin.docker.options import endpoint_options, network_options
 from wgplugin.docker.protocol import (
+    INTERNAL,
     CreateEndpointRequest,
     CreateNetworkRequest,
     EndpointInterface,
@@ -41,9 +42,11 @@ def new_network(request: CreateNetworkRequest) -> NewNetwork:
         PluginError: an option or a subnet is invalid.
     """
     options = network_options(request.options)
-    pools = (*(request.ipv4_data or ()), *(request.ipv6_data or ()))
+    given = (*(request.ipv4_data or ()), *(request.ipv6_data or ()))
+    pools = tuple(data for data in given if data.address_space != NULL_IPAM)
     try:
-        subnets = tuple(ip_network(data.pool) for data in pools if data.address_space != NULL_IPAM)
+        subnets = tuple(ip_network(data.pool) for data in pools)
+        gateways = tuple(ip_interface(data.gateway) for data in pools if data.gateway)
     except ValueError as error:
         raise RequestError(Code.BAD_REQUEST, f"a subnet can't be read: {error}") from None
     return NewNetwork(
@@ -52,6 +55,8 @@ def new_network(request: CreateNetworkRequest) -> NewNetwork:
         tunnel=options.tunnel,
         mtu=options.mtu,
         subnets=subnets,
+        gateways=gateways,
+        internal=_is_internal(request.options or {}),
     )
 
 
@@ -79,6 +84,11 @@ def new_endpoint(request: CreateEndpointRequest) -> NewEndpoint:
         dns_servers=_dns_servers(request.options or {}),
         published=_published(request.options or {}),
     )
+
+
+def _is_internal(options: Mapping[str, Any]) -> bool:
+    # A bool, but a text where Docker passes on what libnetwork's labels say.
+    return str(options.get(INTERNAL)).lower() in ("true", "1")
 
 
 def _dns_servers(options: Mapping[str, Any]) -> frozenset[str]:

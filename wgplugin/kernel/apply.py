@@ -13,9 +13,9 @@ from ipaddress import IPv4Address
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import firewall, nftables
+from wgplugin.kernel.link_messages import ROUTE_LOCALNET, Link
 from wgplugin.kernel.netfilter import LACKING, NetfilterSocket
 from wgplugin.kernel.rtnl import Links
-from wgplugin.kernel.rtnl_messages import ROUTE_LOCALNET, Link
 from wgplugin.kernel.space import Seen, Space
 from wgplugin.model import namespace
 from wgplugin.model.backends import Applied, Observed
@@ -45,7 +45,7 @@ def block_exits(space: Space, wanted: Plan) -> frozenset[OtherNetwork]:
 def apply(
     space: Space,
     wanted: Plan,
-    config: DeviceConfig,
+    config: DeviceConfig | None,
     moved: Collection[Key] = (),
     *,
     expected: Collection[Prefix] = (),
@@ -57,14 +57,19 @@ def apply(
         BackendError: something doesn't stay as it is set.
     """
     links = Links(space.route)
-    others = links.other_networks()
     link = links.find(wanted.device)
     if link and _is_ready(links, link, wanted.device, expected, arrived):
         with _device_may_go():
+            done: list[str] = []
+            if not link.is_tunnel_s:
+                links.set_group(link)
+                done.append(f"link group {namespace.GROUP}")
+                links = Links(space.route)
             links.tune()
-            done = (*_set(space, links, link, wanted, config, moved), *_settle(links, link, wanted))
-            return Applied(True, others, done)
-    return Applied(False, others)
+            done += _set(space, links, link, wanted, config, moved)
+            done += _settle(links, link, wanted)
+            return Applied(True, links.other_networks(), tuple(done), is_guarded(space))
+    return Applied(False, links.other_networks(), guarded=is_guarded(space))
 
 
 def observe(space: Space, device: str) -> Observed | None:
@@ -98,8 +103,8 @@ def apply_firewall(space: Space, wanted: Plan, others: Collection[OtherNetwork])
         BackendError: the kernel lacks a part of nftables.
     """
     space.guard.installed(wanted.owner, False)
-    with _nftables_errors("the kernel's nftables can't do it: "):
-        alone = _change_tables(space, lambda netfilter: _install(netfilter, wanted, others))
+    with nftables_errors("the kernel's nftables can't do it: "):
+        alone = change_tables(space, lambda netfilter: _install(netfilter, wanted, others))
     space.guard.installed(wanted.owner, alone)
 
 
@@ -109,7 +114,7 @@ def check_firewall(netfilter: NetfilterSocket) -> bool:
     Raises:
         BackendError: the kernel lacks a part of nftables.
     """
-    with _nftables_errors("the kernel's nftables can't do it: "):
+    with nftables_errors("the kernel's nftables can't do it: "):
         return _install(netfilter, TRIAL, (OtherNetwork("lo", frozenset()),))
 
 
@@ -118,7 +123,7 @@ def clear(space: Space, device: str, owner: int) -> None:
     space.guard.removed(owner)
     space.seen.pop(device, None)
     with contextlib.suppress(OSError):
-        _change_tables(space, lambda netfilter: _remove(netfilter, owner))
+        change_tables(space, lambda netfilter: _remove(netfilter, owner))
     links = Links(space.route)
     link = links.find(device)
     index = link.index if link else 0
@@ -133,8 +138,8 @@ def _is_ready(
         return False
     if arrived:
         return True
-    routes = {Route(net, namespace.MAIN_TABLE) for net in expected}
-    return link.up and routes <= links.main_routes(link.index)
+    present = {route.destination for route in links.main_routes(link.index)}
+    return link.up and present.issuperset(expected)
 
 
 def _set(
@@ -142,15 +147,12 @@ def _set(
     links: Links,
     link: Link,
     wanted: Plan,
-    config: DeviceConfig,
+    config: DeviceConfig | None,
     moved: Collection[Key],
 ) -> Iterator[str]:
     """Set the device itself; yield the changes."""
-    _, present = space.wireguard.get(link.index)
-    change = diff(present, config, moved)
-    if change != DeviceConfig():
-        space.wireguard.set(link.index, change)
-        yield from describe(change)
+    if config:
+        yield from set_wireguard(space, link, config, moved)
     if wanted.mtu and wanted.mtu != link.mtu:
         links.set_mtu(link, wanted.mtu)
         yield f"MTU {wanted.mtu}"
@@ -167,6 +169,17 @@ def _set(
         yield from (f"{each} only from the container's next start on" for each in late)
 
 
+def set_wireguard(
+    space: Space, link: Link, config: DeviceConfig, moved: Collection[Key]
+) -> Iterator[str]:
+    """Set a device's WireGuard configuration; yield the changes."""
+    _, present = space.wireguard.get(link.index)
+    change = diff(present, config, moved)
+    if change != DeviceConfig():
+        space.wireguard.set(link.index, change)
+        yield from describe(change)
+
+
 def _settle(links: Links, link: Link, wanted: Plan) -> Iterator[str]:
     """Set the addresses, routes and rules; yield the changes."""
     done: list[str] = []
@@ -177,7 +190,7 @@ def _settle(links: Links, link: Link, wanted: Plan) -> Iterator[str]:
             yield from done
             return
         links.change(todo, link.index)
-        done += [*_told(todo.add, "added"), *_told(todo.delete, "removed")]
+        done += [*told(todo.add, "added"), *told(todo.delete, "removed")]
     message = f"the container's network doesn't stay as it is set: {', '.join(done)}"
     raise BackendError(Code.NOT_SET_UP, message)
 
@@ -201,7 +214,7 @@ def _device_may_go() -> Iterator[None]:
             raise
 
 
-def _change_tables(space: Space, work: Callable[[NetfilterSocket], object]) -> bool:
+def change_tables(space: Space, work: Callable[[NetfilterSocket], object]) -> bool:
     """Change nftables; return whether nobody else did meanwhile."""
     netfilter = space.netfilter
     before, commits = netfilter.generation(), netfilter.commits
@@ -212,7 +225,7 @@ def _change_tables(space: Space, work: Callable[[NetfilterSocket], object]) -> b
 def _install(netfilter: NetfilterSocket, wanted: Plan, others: Collection[OtherNetwork]) -> bool:
     """Install a plan's tables; return whether the kernel can stop frames."""
     netfilter.install(firewall.table(wanted, others))
-    with _nftables_errors("the kernel's nftables can't stop frames: "):
+    with nftables_errors("the kernel's nftables can't stop frames: "):
         return _install_frames(netfilter, wanted, others)
 
 
@@ -242,7 +255,7 @@ def _remove(netfilter: NetfilterSocket, owner: int) -> None:
 
 
 @contextlib.contextmanager
-def _nftables_errors(trouble: str) -> Iterator[None]:
+def nftables_errors(trouble: str) -> Iterator[None]:
     """Raise BackendError for an error of the kernel; ``trouble`` begins its message."""
     try:
         yield
@@ -250,7 +263,7 @@ def _nftables_errors(trouble: str) -> Iterator[None]:
         raise BackendError(Code.NO_NFTABLES, f"{trouble}{error.strerror}") from None
 
 
-def _told(items: Sequence[Item], verb: str) -> Iterator[str]:
+def told(items: Sequence[Item], verb: str) -> Iterator[str]:
     """Word the changes of items for a log."""
     routes = [item for item in items if isinstance(item, Route)]
     if len(routes) > MANY:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 NESTED = 1 << 15
 TYPE = NESTED - 1
+
+_HEADER = struct.Struct("=HH")
 
 Attribute = tuple[int, bytes]
 
@@ -29,6 +31,19 @@ def unpack(data: bytes) -> Iterator[Attribute]:
         start += (length + 3) & ~3
 
 
+def pick(data: bytes, kinds: Collection[int], start: int = 0) -> dict[int, bytes]:
+    """Return the attributes of some kinds in ``data`` from ``start`` on; the last of each kind."""
+    found = {}
+    header_at, size = _HEADER.unpack_from, len(data)
+    while start + 4 <= size:
+        length, kind = header_at(data, start)
+        kind &= TYPE
+        if kind in kinds:
+            found[kind] = data[start + 4 : start + length]
+        start += length + 3 & ~3
+    return found
+
+
 def pack_number(kind: int, value: int) -> bytes:
     """Return one attribute whose value is a number of 32 bits."""
     return struct.pack("=HHI", 8, kind, value)
@@ -42,3 +57,13 @@ def number(value: bytes) -> int:
 def text(value: bytes) -> str:
     """Return an attribute's value as text, up to its end by a zero byte."""
     return value.partition(b"\0")[0].decode(errors="replace")
+
+
+def pack_text(kind: int, value: str) -> bytes:
+    """Return one attribute whose value is text."""
+    return pack(kind, value.encode() + b"\0")
+
+
+def nest(kind: int, attributes: bytes) -> bytes:
+    """Return one attribute whose value is attributes."""
+    return pack(kind | NESTED, attributes)

@@ -5,30 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import logging
 import os
 import re
 import resource
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
+from wgplugin.kernel.kept import KeptSpace, close_unwanted
 from wgplugin.kernel.mounts import MountNotices
 from wgplugin.kernel.netfilter import NetfilterSocket
 from wgplugin.kernel.setns import Visitor, leave, opened
 from wgplugin.kernel.space import Space
 from wgplugin.kernel.turns import NotDoneError, Turns
-from wgplugin.model.backends import Applied, Container, Observed, Unseen
+from wgplugin.model.backends import Applied, Container, Observed, Router, Unseen
 from wgplugin.model.device import DeviceConfig, Key
 from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import Prefix
 from wgplugin.threads import to_the_end
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -48,16 +46,18 @@ _GONE = (errno.ENOENT, errno.EINVAL)
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
 
 
-class KernelContainer:
+class KernelContainer(KeptSpace):
     """A container's namespace, kept open; see `Container` for the methods."""
 
-    __slots__ = ("_identity", "_path", "_space", "_turns")
+    __slots__ = ("_identity", "_path")
+
+    CODE, WHAT = Code.NOT_SET_UP, "the container's network"
+    REFUSED = "the container's network can't be set up: "
 
     def __init__(self, space: Space, path: Path, identity: tuple[int, int], turns: Turns) -> None:
-        self._space = space
+        super().__init__(space, turns)
         self._path = path
         self._identity = identity
-        self._turns = turns
 
     async def block_exits(self, plan: Plan) -> frozenset[OtherNetwork]:
         """See `Container`."""
@@ -66,7 +66,7 @@ class KernelContainer:
     async def apply(
         self,
         plan: Plan,
-        config: DeviceConfig,
+        config: DeviceConfig | None,
         moved: Collection[Key] = (),
         *,
         expected: Collection[Prefix] = (),
@@ -79,41 +79,9 @@ class KernelContainer:
         """See `Container`."""
         await self._do(apply.apply_firewall, plan, others)
 
-    async def configure(self, device: str, change: DeviceConfig) -> bool:
-        """See `Container`."""
-        return await self._do(apply.configure, device, change)
-
     async def clear(self, device: str, owner: int) -> None:
         """See `Container`."""
         await self._do(apply.clear, device, owner)
-
-    async def changed(self) -> None:
-        """See `Container`."""
-        try:
-            await self._space.notices.changed()
-        except OSError as error:
-            message = f"changes of the container's network can't be noticed: {error}"
-            raise BackendError(Code.NOT_SET_UP, message) from None
-
-    def look(self, device: str) -> Observed | Unseen | BackendError:
-        """Look at a device in this thread, unless there is other work; see `ContainerKernel`."""
-        if not self._space.begin(waits=False):
-            return Unseen.BUSY
-        try:
-            return apply.observe(self._space, device) or Unseen.GONE
-        except OSError as error:
-            return _not_set_up(error.strerror or str(error))
-        except Exception:
-            log.exception("a container can't be looked at")
-            return BackendError(Code.FAILED, "the container can't be looked at")
-        finally:
-            self._space.end()
-
-    def close(self) -> None:
-        """See `Container`."""
-        self._space.notices.close()
-        self._turns.end()
-        self._space.close()
 
     def has_file(self) -> bool:
         """Return whether the namespace's file still stands for the same namespace."""
@@ -121,12 +89,6 @@ class KernelContainer:
             return _identity(self._path.stat()) == self._identity
         except OSError:
             return False
-
-    async def _do(self, work: Callable[..., T], *args: Any, **options: Any) -> T:
-        try:
-            return await self._turns.run(_do, work, self._space, *args, **options)
-        except NotDoneError as error:
-            raise BackendError(Code.NOT_SET_UP, f"the container's network {error}") from None
 
 
 class KernelContainers:
@@ -150,7 +112,7 @@ class KernelContainers:
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(_close)
+            opening.add_done_callback(close_unwanted)
             raise
         except NotDoneError as error:
             raise _not_entered(f"the kernel {error}") from None
@@ -160,7 +122,7 @@ class KernelContainers:
         return isinstance(container, KernelContainer) and container.has_file()
 
     async def observe(
-        self, asked: Sequence[tuple[Container, str]], seconds: float
+        self, asked: Sequence[tuple[Container | Router, str]], seconds: float
     ) -> list[Observed | Unseen | BackendError]:
         """See `ContainerKernel`."""
         late = BackendError(Code.NOT_SET_UP, "the container's network doesn't answer")
@@ -216,12 +178,6 @@ def _identity(file: os.stat_result) -> tuple[int, int]:
     return file.st_dev, file.st_ino
 
 
-def _close(opening: asyncio.Future[KernelContainer | None]) -> None:
-    """Close what nobody waits for any more."""
-    if not opening.cancelled() and not opening.exception() and (container := opening.result()):
-        container.close()
-
-
 def _check_firewall() -> bool:
     """Try a tunnel's nftables in a namespace that ends with this thread."""
     try:
@@ -234,27 +190,14 @@ def _check_firewall() -> bool:
         return apply.check_firewall(netfilter)
 
 
-def _do(work: Callable[..., T], space: Space, *args: Any, **options: Any) -> T:
-    space.begin(waits=True)
-    try:
-        return work(space, *args, **options)
-    except OSError as error:
-        raise _not_set_up(error.strerror or str(error)) from None
-    finally:
-        space.end()
-
-
 def _observe(
-    left: Iterator[tuple[int, Container, str]], seen: list[Observed | Unseen | BackendError]
+    left: Iterator[tuple[int, Container | Router, str]],
+    seen: list[Observed | Unseen | BackendError],
 ) -> None:
     """Look at the devices that are left, and put what is seen of each into its place."""
-    for place, container, device in left:
-        if isinstance(container, KernelContainer):
-            seen[place] = container.look(device)
-
-
-def _not_set_up(reason: str) -> BackendError:
-    return BackendError(Code.NOT_SET_UP, f"the container's network can't be set up: {reason}")
+    for place, kept, device in left:
+        if isinstance(kept, KeptSpace):
+            seen[place] = kept.look(device)
 
 
 def _not_entered(reason: str) -> BackendError:

@@ -61,6 +61,7 @@ def exits(plan: Plan) -> Chain:
     accept, drop = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
     rules: list[Rule] = [
         (*nftables.meta(nftables.META_OIFTYPE, nftables.ETHERNET, equal=False), *accept),
+        (*nftables.meta(nftables.META_OIFGROUP, nftables.OURS), *accept),
         (*is_reply(), *accept),
         *((*from_address(each), *drop) for each in plan.addresses),
     ]

@@ -55,7 +55,7 @@ def frame_table(
 def _clients() -> Iterator[Chain]:
     """Mark connections that clients of other networks begin, and the replies to them."""
     begun = (
-        *nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET),
+        *_from_others(),
         *nftables.ct(nftables.CT_DIRECTION, b"\0"),
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
         *nftables.set_ct_mark(MARK),
@@ -69,24 +69,31 @@ def _intruders(plan: Plan) -> Iterator[Rule]:
     """Drop packets that mustn't come in: before conntrack sees them.
 
     From the tunnel, these are packets to addresses of other networks. From other networks, packets
-    to the tunnel's addresses, and router advertisements and redirects, which would change routes.
+    to the tunnel's addresses. From both, router advertisements and redirects: they would change
+    routes, and the neighbours in a shared network can send them, too.
     """
-    from_tunnel = nftables.meta(nftables.META_IIFTYPE, nftables.NO_LINK_LAYER)
-    from_others = nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET)
     yield (
-        *from_tunnel,
+        *nftables.meta(nftables.META_IIFGROUP, nftables.OURS),
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
         *nftables.address_type(nftables.FIB_DADDR | nftables.FIB_IIF, _LOCAL, equal=False),
         *_DROP,
     )
     for address in plan.addresses:
-        yield (*from_others, *to_address(address), *_DROP)
+        yield (*_from_others(), *to_address(address), *_DROP)
     if any(net.version == 6 for net in plan.inside):
         for kind in (_ROUTER_ADVERTISEMENT, _REDIRECT):
             yield (
-                *from_others,
+                *nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET),
                 *nftables.meta(nftables.META_NFPROTO, _IPV6),
                 *nftables.meta(nftables.META_L4PROTO, _ICMPV6),
                 *nftables.payload(nftables.TRANSPORT, 0, kind),
                 *_DROP,
             )
+
+
+def _from_others() -> Rule:
+    """Match packets that come in by another network's device."""
+    return (
+        *nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET),
+        *nftables.meta(nftables.META_IIFGROUP, nftables.OURS, equal=False),
+    )

@@ -31,11 +31,12 @@ from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.kernel.wireguard import WireGuardSocket
 from wgplugin.model.backends import Location
 from wgplugin.model.device import DeviceConfig
-from wgplugin.model.namespace import MAIN_TABLE
+from wgplugin.model.identity import DEVICE_NAME
+from wgplugin.model.namespace import GROUP, MAIN_TABLE
 from wgplugin.model.prefixes import IPAddress
 from wgplugin.threads import to_the_end
 
-KIND = "wireguard"
+KIND, END_OF_PAIR = "wireguard", "veth"
 NAMESPACES_IN_32_KIB = range(1100, 1171)
 
 PORT_TRIES = 30
@@ -113,23 +114,24 @@ class KernelHost:
         return rtnetlink()
 
     @cached_property
-    def _devices(self) -> WireGuardSocket:
+    def _wireguard(self) -> WireGuardSocket:
         return WireGuardSocket()
 
     def _create(self, ifname: str, mtu: int, config: DeviceConfig) -> None:
         kind = {"attrs": [("IFLA_INFO_KIND", KIND)]}
+        made = {"IFLA_MTU": mtu, "IFLA_GROUP": GROUP, "IFLA_LINKINFO": kind}
         with _errors(f"the WireGuard device {ifname} can't be made"):
             try:
-                self._link(RTM_NEWLINK, ifname, IFLA_MTU=mtu, IFLA_LINKINFO=kind)
+                self._link(RTM_NEWLINK, ifname, **made)
             except NetlinkError as error:
                 if error.code != errno.EEXIST:
                     raise
                 self._link(RTM_DELLINK, ifname)
-                self._link(RTM_NEWLINK, ifname, IFLA_MTU=mtu, IFLA_LINKINFO=kind)
+                self._link(RTM_NEWLINK, ifname, **made)
             # The device gets another name in a container; its alias stays.
             self._link(RTM_SETLINK, ifname, IFLA_IFALIAS=ifname)
         with _errors(f"the WireGuard device {ifname} can't be configured"):
-            self._devices.set(ifname, config)
+            self._wireguard.set(ifname, config)
 
     def _port_is_free(self, ifname: str) -> bool:
         # WireGuard opens its port when the device goes up; Docker does that too late for an error.
@@ -154,11 +156,13 @@ class KernelHost:
     def _places(self) -> dict[str, Location]:
         with _errors("the WireGuard devices can't be listed"):
             # In this order, a device that Docker moves into a container meanwhile is never missed.
-            places = {ifname: Location.HOST for ifname, _ in self._wireguard_devices()}
+            ends = (ifname for ifname, _ in self._devices(END_OF_PAIR))
+            places = dict.fromkeys(filter(DEVICE_NAME.fullmatch, ends), Location.HOST)
+            places |= {ifname: Location.HOST for ifname, _ in self._devices(KIND)}
             return places | {
                 alias: Location.CONTAINER
                 for namespace in self._namespaces()
-                for _, alias in self._wireguard_devices(namespace)
+                for _, alias in self._devices(KIND, namespace)
             }
 
     def _namespaces(self) -> list[int]:
@@ -177,9 +181,9 @@ class KernelHost:
             raise BackendError(Code.TOO_MANY_NAMESPACES, message)
         return [message.get_attr("NETNSA_NSID") for message in found]
 
-    def _wireguard_devices(self, namespace: int | None = None) -> list[tuple[str, str]]:
+    def _devices(self, kind: str, namespace: int | None = None) -> list[tuple[str, str]]:
         request = ifinfmsg()
-        request["attrs"] = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", KIND)]})]
+        request["attrs"] = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind)]})]
         if namespace is not None:
             request["attrs"].append(("IFLA_IF_NETNSID", namespace))
         try:
@@ -191,7 +195,7 @@ class KernelHost:
         return [
             (link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_IFALIAS") or "")
             for link in links
-            if link.get(("linkinfo", "kind")) == KIND
+            if link.get(("linkinfo", "kind")) == kind
         ]
 
     def _default_mtu(self) -> int | None:

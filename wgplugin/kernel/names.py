@@ -66,7 +66,7 @@ def _all_names(server: IPv4Address) -> Iterator[Chain]:
 
     Queries to a resolver of the container's own (127.0.0.1) stay there.
     """
-    redirect = nftables.dnat_ipv4(server.packed)
+    redirect = nftables.dnat(server.packed)
     yield Chain("containers", tuple(map(_single_label, _LABEL_LENGTHS)))
     ask = (
         (*_query(_UDP), *_to(DOCKERS_RESOLVER), *nftables.jump("containers")),
@@ -85,7 +85,7 @@ def _all_names(server: IPv4Address) -> Iterator[Chain]:
 
 def _some_names(server: IPv4Address, domains: Iterable[str]) -> Iterator[Chain]:
     """Redirect queries for names in the domains; only over UDP does the first packet show one."""
-    redirect = nftables.dnat_ipv4(server.packed)
+    redirect = nftables.dnat(server.packed)
     ends = [rule for domain in domains for rule in _ends(domain)]
     yield Chain("domains", tuple((*end, *redirect) for end in ends))
     yield Chain("asked", tuple((*end, *_ACCEPT) for end in ends))
@@ -103,7 +103,7 @@ def _sources() -> Chain:
     """Give queries from the loopback, now on their way into the tunnel, the tunnel's address."""
     rule = (
         *_ipv4(),
-        *nftables.meta(nftables.META_OIFTYPE, nftables.NO_LINK_LAYER),
+        *nftables.meta(nftables.META_OIFGROUP, nftables.OURS),
         *_loopback(_SOURCE),
         *nftables.masquerade(),
     )

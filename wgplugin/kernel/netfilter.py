@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import struct
 
-from wgplugin.kernel import nftables
+from wgplugin.kernel import nftables_messages
 from wgplugin.kernel.attributes import unpack
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.nftables import Table
@@ -45,14 +45,14 @@ class NetfilterSocket:
     def install(self, table: Table) -> None:
         """Create a table, in place of one of that name if there is one."""
         try:
-            self.send(nftables.create_table(table))
+            self.send(nftables_messages.create_table(table))
         except FileExistsError:
-            self.send(nftables.replace_table(table))
+            self.send(nftables_messages.replace_table(table))
 
     def delete(self, name: str, family: int) -> None:
         """Delete a table, if there is one."""
         try:
-            self.send(nftables.delete_table(name, family))
+            self.send(nftables_messages.delete_table(name, family))
         except OSError as error:
             if error.errno not in LACKING:
                 raise

@@ -1,22 +1,23 @@
-"""nftables messages as bytes, from linux/netfilter/nf_tables.h. Pure.
+"""nftables as values, and the expressions of their rules as bytes. Pure.
 
-A tunnel has tables of its own. Docker's tables are never touched.
+Source: linux/netfilter/nf_tables.h.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from wgplugin.kernel.attributes import NESTED, pack
+from wgplugin.kernel.attributes import nest, pack, pack_text
+from wgplugin.model.namespace import GROUP
 from wgplugin.model.prefixes import Prefix
 
 INET, NETDEV = 1, 5
 """Families of tables: for packets of IPv4 and IPv6, and for the frames of a device."""
 
-PREROUTING, OUTPUT, POSTROUTING = 0, 3, 4
+PREROUTING, FORWARD, OUTPUT, POSTROUTING = 0, 2, 3, 4
 """Hooks of the inet family."""
 
 EGRESS = 1
@@ -24,27 +25,27 @@ EGRESS = 1
 
 ACCEPT, DROP = 1, 0
 
-ETHERNET, NO_LINK_LAYER = struct.pack("=H", 1), struct.pack("=H", 65534)
-"""Types of links (linux/if_arp.h): Docker's other networks have Ethernet, WireGuard has none."""
+ETHERNET = struct.pack("=H", 1)
+"""The type of Docker's links (linux/if_arp.h)."""
 
-META_MARK, META_IIFTYPE, META_OIFTYPE, META_NFPROTO, META_L4PROTO = 3, 8, 9, 15, 16
-META_RTCLASSID = 13
-CT_DIRECTION, CT_MARK, CT_PROTO_DST = 1, 3, 12
+OURS = struct.pack("=I", GROUP)
+"""The group of the tunnels' devices, some of which have Ethernet, too: those of shared networks."""
+
+META_MARK, META_IIFNAME, META_OIFNAME = 3, 6, 7
+META_IIFTYPE, META_OIFTYPE, META_NFPROTO, META_L4PROTO = 8, 9, 15, 16
+META_RTCLASSID, META_IIFGROUP, META_OIFGROUP = 13, 21, 22
+CT_STATE, CT_DIRECTION, CT_STATUS, CT_MARK, CT_PROTO_DST = 0, 1, 2, 3, 12
 FIB_DADDR, FIB_IIF = 2, 8
 LINK, NETWORK, TRANSPORT = 0, 1, 2
 """The headers from which a payload's offset counts."""
 
-_REQUEST, _ACK, _EXCLUSIVE, _CREATE, _APPEND = 1, 4, 0x200, 0x400, 0x800
-_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_SUBSYSTEM = 10
-_NEWTABLE, _DELTABLE, _NEWCHAIN, _NEWRULE, _NEWSET, _NEWSETELEM = 0, 2, 3, 6, 9, 12
-_IPV4 = 2
-_CONSTANT, _INTERVAL, _INTERVAL_END = 2, 4, 1
-_ELEMENTS = 500
+_IPV4, _IPV6 = 2, 10
 _JUMP = -3
-_VERDICT, _REGISTER = 0, 1
+_VERDICT, _REGISTER, _SECOND = 0, 1, 2
 _FIB_ADDRTYPE = 3
 _DNAT = 1
+_TCP_MSS_OF_ROUTE, _TO_NETWORK_ORDER = 3, 1
+_TCP_OPTION, _MSS, _MSS_OFFSET, _MSS_LENGTH = 1, 2, 2, 2
 
 Expression = bytes
 Rule = tuple[Expression, ...]
@@ -84,98 +85,6 @@ class Table:
     family: int = INET
 
 
-def create_table(table: Table) -> list[bytes]:
-    """Return the messages that create a table; they fail with EEXIST if its name is taken.
-
-    They are a batch: the kernel carries out all of them or none.
-    """
-    new = _message(_NEWTABLE, table.family, _text(1, table.name), _CREATE | _EXCLUSIVE)
-    return _batch([new, *_content(table)])
-
-
-def replace_table(table: Table) -> list[bytes]:
-    """Return the messages that create a table in place of one of that name, as one batch.
-
-    To delete a table takes the kernel some 10 ms, to create one a fraction of one.
-    """
-    name, family = _text(1, table.name), table.family
-    return _batch(
-        [
-            _message(_DELTABLE, family, name, 0),
-            _message(_NEWTABLE, family, name),
-            *_content(table),
-        ]
-    )
-
-
-def _content(table: Table) -> list[bytes]:
-    family = table.family
-    messages: list[bytes] = []
-    for number, each in enumerate(table.sets, 1):
-        messages += _set(table, each, number)
-    for chain in table.chains:
-        messages.append(_chain(table, chain))
-    for chain in table.chains:
-        for rule in chain.rules:
-            attributes = _text(1, table.name) + _text(2, chain.name) + _nest(4, b"".join(rule))
-            messages.append(_message(_NEWRULE, family, attributes, _CREATE | _APPEND))
-    return messages
-
-
-def delete_table(name: str, family: int = INET) -> list[bytes]:
-    """Return the messages that delete a table; they fail with ENOENT if there is none."""
-    return _batch([_message(_DELTABLE, family, _text(1, name), 0)])
-
-
-def _chain(table: Table, found: Chain) -> bytes:
-    attributes = _text(1, table.name) + _text(3, found.name)
-    if found.hook is not None:
-        devices = b"".join(_text(1, device) for device in found.devices)
-        hook = _number(1, found.hook) + _number(2, found.priority)
-        attributes += _nest(4, hook + (_nest(4, devices) if devices else b""))
-        attributes += _text(7, found.kind)
-    return _message(_NEWCHAIN, table.family, attributes)
-
-
-def _set(table: Table, found: PrefixSet, number: int) -> Iterator[bytes]:
-    names = _text(1, table.name) + _text(2, found.name)
-    key_type, length = (7, 4) if found.version == 4 else (8, 16)
-    kind = _number(3, _CONSTANT | _INTERVAL) + _number(4, key_type) + _number(5, length)
-    yield _message(_NEWSET, table.family, names + kind + _number(10, number))
-    elements = list(_elements(found, length))
-    for start in range(0, len(elements), _ELEMENTS):
-        yield _message(
-            _NEWSETELEM,
-            table.family,
-            names + _number(4, number) + _nest(3, b"".join(elements[start : start + _ELEMENTS])),
-        )
-
-
-def _elements(found: PrefixSet, length: int) -> Iterator[bytes]:
-    """Yield the ends of the set's ranges; the last range may have no end."""
-    for first, behind in ranges(found.prefixes):
-        yield _nest(1, _nest(1, pack(1, first.to_bytes(length, "big"))))
-        if behind < 1 << 8 * length:
-            key = _nest(1, pack(1, behind.to_bytes(length, "big")))
-            yield _nest(1, key + _number(3, _INTERVAL_END))
-
-
-def ranges(prefixes: Iterable[Prefix]) -> list[tuple[int, int]]:
-    """Return the ranges of addresses that prefixes of one family cover, as half-open intervals.
-
-    They are in order, and don't touch: the kernel refuses intervals that overlap.
-    """
-    found: list[tuple[int, int]] = []
-    for first, behind in sorted(
-        (int(net.network_address), int(net.broadcast_address) + 1) for net in prefixes
-    ):
-        if found and first <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], behind)
-        else:
-            found.append((first, behind))
-    return found
-
-
 def meta(key: int, *values: bytes, equal: bool = True) -> Rule:
     """Match a property of the packet (META_…) that equals, or differs from, each value."""
     return _match("meta", _number(1, _REGISTER) + _number(2, key), values, equal)
@@ -197,16 +106,20 @@ def payload(header: int, offset: int, value: bytes, *, equal: bool = True) -> Ru
 
 def masked(header: int, offset: int, mask: bytes, value: bytes) -> Rule:
     """Match bytes of the packet under a mask; see payload()."""
-    data = _numbers(_REGISTER, _REGISTER, len(mask))
-    data += _nest(4, pack(1, mask)) + _nest(5, pack(1, bytes(len(mask))))
     load = _expression("payload", _numbers(_REGISTER, header, offset, len(mask)))
-    return (load, _expression("bitwise", data), _compare(value, True))
+    return (load, _masked(mask), _compare(value, True))
 
 
 def ct(key: int, value: bytes, *, original: bool = False) -> Rule:
     """Match a property of the packet's connection (conntrack), or of its original direction."""
     direction = pack(3, b"\0") if original else b""
     return _match("ct", _number(1, _REGISTER) + _number(2, key) + direction, (value,), True)
+
+
+def ct_bits(key: int, bits: int) -> Rule:
+    """Match a property of the packet's connection that has one of these bits."""
+    load = _expression("ct", _numbers(_REGISTER, key))
+    return (load, _masked(struct.pack("=I", bits)), _compare(bytes(4), False))
 
 
 def address_type(flags: int, kind: int, *, equal: bool = True) -> Rule:
@@ -227,26 +140,28 @@ def within(header: int, offset: int, length: int, name: str) -> Rule:
     """Match an address of the packet, ``length`` bytes at an offset, that is in a set."""
     return (
         _expression("payload", _numbers(_REGISTER, header, offset, length)),
-        _expression("lookup", _text(1, name) + _number(2, _REGISTER)),
+        _expression("lookup", pack_text(1, name) + _number(2, _REGISTER)),
     )
 
 
 def verdict(code: int) -> Rule:
     """End with a verdict on the packet: ACCEPT or DROP."""
-    return (_immediate(_nest(2, _number(1, code)), _VERDICT),)
+    return (_immediate(nest(2, _number(1, code)), _VERDICT),)
 
 
 def jump(chain: str) -> Rule:
     """Apply another chain's rules, then continue."""
-    return (_immediate(_nest(2, _number(1, _JUMP) + _text(2, chain)), _VERDICT),)
+    return (_immediate(nest(2, _number(1, _JUMP) + pack_text(2, chain)), _VERDICT),)
 
 
-def dnat_ipv4(address: bytes) -> Rule:
-    """Redirect the connection to an IPv4 address, given as four bytes."""
-    return (
-        _immediate(pack(1, address)),
-        _expression("nat", _numbers(_DNAT, _IPV4, _REGISTER)),
-    )
+def dnat(address: bytes, port: int | None = None) -> Rule:
+    """Redirect the connection to an address, given as 4 or 16 bytes, and a port of it."""
+    family = _IPV4 if len(address) == 4 else _IPV6
+    data, load = _numbers(_DNAT, family, _REGISTER), [_immediate(pack(1, address))]
+    if port is not None:
+        data += _number(5, _SECOND)
+        load.append(_immediate(pack(1, struct.pack(">H", port)), _SECOND))
+    return (*load, _expression("nat", data))
 
 
 def masquerade() -> Rule:
@@ -254,43 +169,38 @@ def masquerade() -> Rule:
     return (_expression("masq", b""),)
 
 
+def clamp_mss() -> Rule:
+    """Let a packet of TCP ask for no longer ones than its route takes (TCP's option MSS)."""
+    write = _number(3, _MSS_OFFSET) + _number(4, _MSS_LENGTH) + _number(6, _TCP_OPTION)
+    two_bytes = (_MSS_LENGTH, _MSS_LENGTH)
+    return (
+        _expression("rt", _numbers(_REGISTER, _TCP_MSS_OF_ROUTE)),
+        _expression("byteorder", _numbers(_REGISTER, _REGISTER, _TO_NETWORK_ORDER, *two_bytes)),
+        _expression("exthdr", pack(2, bytes([_MSS])) + write + _number(7, _REGISTER)),
+    )
+
+
 def _match(name: str, load: bytes, values: Iterable[bytes], equal: bool) -> Rule:
     return (_expression(name, load), *(_compare(value, equal) for value in values))
 
 
+def _masked(mask: bytes) -> Expression:
+    data = _numbers(_REGISTER, _REGISTER, len(mask))
+    return _expression(
+        "bitwise", data + nest(4, pack(1, mask)) + nest(5, pack(1, bytes(len(mask))))
+    )
+
+
 def _compare(value: bytes, equal: bool) -> Expression:
-    return _expression("cmp", _numbers(_REGISTER, not equal) + _nest(3, pack(1, value)))
+    return _expression("cmp", _numbers(_REGISTER, not equal) + nest(3, pack(1, value)))
 
 
 def _immediate(data: bytes, register: int = _REGISTER) -> Expression:
-    return _expression("immediate", _number(1, register) + _nest(2, data))
+    return _expression("immediate", _number(1, register) + nest(2, data))
 
 
 def _expression(name: str, data: bytes) -> Expression:
-    return _nest(1, _text(1, name) + _nest(2, data))
-
-
-def _batch(messages: Iterable[bytes]) -> list[bytes]:
-    """Frame and number messages; the last of them asks for an answer, errors come in any case."""
-    *others, last = messages
-    kind, flags = struct.unpack_from("=HH", last, 4)
-    messages = [*others, last[:4] + struct.pack("=HH", kind, flags | _ACK) + last[8:]]
-    begin = _header(_BATCH_BEGIN, _REQUEST) + struct.pack(">BBH", 0, 0, _SUBSYSTEM)
-    end = _header(_BATCH_END, _REQUEST) + struct.pack(">BBH", 0, 0, _SUBSYSTEM)
-    return [_numbered(message, number) for number, message in enumerate([begin, *messages, end])]
-
-
-def _message(kind: int, family: int, attributes: bytes, flags: int = _CREATE) -> bytes:
-    head = _header(_SUBSYSTEM << 8 | kind, _REQUEST | flags)
-    return head + struct.pack(">BBH", family, 0, 0) + attributes
-
-
-def _header(kind: int, flags: int) -> bytes:
-    return struct.pack("=IHHII", 0, kind, flags, 0, 0)
-
-
-def _numbered(message: bytes, number: int) -> bytes:
-    return struct.pack("=I", len(message)) + message[4:8] + struct.pack("=I", number) + message[12:]
+    return nest(1, pack_text(1, name) + nest(2, data))
 
 
 def _numbers(*values: int) -> bytes:
@@ -299,11 +209,3 @@ def _numbers(*values: int) -> bytes:
 
 def _number(kind: int, value: int) -> bytes:
     return pack(kind, struct.pack(">I", value & 0xFFFFFFFF))
-
-
-def _text(kind: int, value: str) -> bytes:
-    return pack(kind, value.encode() + b"\0")
-
-
-def _nest(kind: int, value: bytes) -> bytes:
-    return pack(kind | NESTED, value)

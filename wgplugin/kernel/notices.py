@@ -1,4 +1,4 @@
-"""The kernel's notices of changes in a network namespace: rtnetlink(7)'s multicast groups."""
+"""The kernel's notices of changes in a network namespace: netlink(7)'s multicast groups."""
 
 from __future__ import annotations
 
@@ -15,56 +15,82 @@ _GROUPS = (
     *(_LINKS, _IPV4_ADDRESSES, _IPV4_ROUTES, _IPV4_RULES),
     *(_IPV6_ADDRESSES, _IPV6_ROUTES, _IPV6_RULES),
 )
+_NETFILTER, _NFTABLES = 12, 1 << 6
 _SOL_NETLINK, _NO_OVERFLOW = 270, 5
 _SIZE = 64
 _ROOM = 8192
 """Of many notices, the kernel keeps as many as fit so many bytes: what they say isn't read."""
 
 
-class NoticeSocket:
-    """A socket for notices, in the namespace of the thread that makes it."""
+class Notices:
+    """Sockets for notices, in the namespace of the thread that makes them.
 
-    __slots__ = ("_socket", "_waiter")
+    rtnetlink's are of links, addresses, routes and rules; nftables have a protocol of their own.
+    """
+
+    __slots__ = ("_sockets", "_waiter")
 
     def __init__(self) -> None:
-        kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
-        self._socket = socket.socket(socket.AF_NETLINK, kind, socket.NETLINK_ROUTE)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
-        self._socket.setsockopt(_SOL_NETLINK, _NO_OVERFLOW, 1)
-        self._socket.bind((0, sum(_GROUPS)))
+        with contextlib.ExitStack() as opened:
+            self._sockets = tuple(
+                opened.enter_context(_listening(protocol, groups))
+                for protocol, groups in (
+                    (socket.NETLINK_ROUTE, sum(_GROUPS)),
+                    (_NETFILTER, _NFTABLES),
+                )
+            )
+            # Both of them, or none.
+            opened.pop_all()
         self._waiter: asyncio.Future[None] | None = None
 
     async def changed(self) -> None:
-        """Wait for the next change of links, addresses, routes or rules; skip further ones.
+        """Wait for the next change of any of these; skip further ones.
 
         One caller may wait at a time.
 
         Raises:
-            OSError: the socket is closed.
+            OSError: the sockets are closed.
         """
         loop = asyncio.get_running_loop()
         self._waiter = waiter = loop.create_future()
-        loop.add_reader(self._socket, _wake, waiter)
+        for each in self._sockets:
+            loop.add_reader(each, _wake, waiter)
         try:
             await waiter
         finally:
             self._stop()
-        with contextlib.suppress(BlockingIOError):
-            while self._socket.recv(_SIZE):
-                pass
+        for each in self._sockets:
+            with contextlib.suppress(BlockingIOError):
+                while each.recv(_SIZE):
+                    pass
 
     def close(self) -> None:
-        """Close the socket; if somebody is waiting, call this in the event loop."""
+        """Close the sockets; if somebody is waiting, call this in the event loop."""
         if self._waiter and not self._waiter.done():
             self._waiter.set_exception(OSError(errno.EBADF, os.strerror(errno.EBADF)))
         self._stop()
-        self._socket.close()
+        for each in self._sockets:
+            each.close()
 
     def _stop(self) -> None:
-        """Let the event loop forget the socket, before its number can be another one's."""
+        """Let the event loop forget the sockets, before their numbers can be others'."""
         if self._waiter:
-            self._waiter.get_loop().remove_reader(self._socket)
+            for each in self._sockets:
+                self._waiter.get_loop().remove_reader(each)
             self._waiter = None
+
+
+def _listening(protocol: int, groups: int) -> socket.socket:
+    kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+    found = socket.socket(socket.AF_NETLINK, kind, protocol)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ROOM)
+        found.setsockopt(_SOL_NETLINK, _NO_OVERFLOW, 1)
+        found.bind((0, groups))
+    except OSError:
+        found.close()
+        raise
+    return found
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

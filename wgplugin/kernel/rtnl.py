@@ -7,20 +7,12 @@ import errno
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from wgplugin.kernel import rtnl_messages
+from wgplugin.kernel import link_messages, rtnl_messages
 from wgplugin.kernel.attributes import Message
 from wgplugin.kernel.ipv6 import has_ipv6
+from wgplugin.kernel.link_messages import ARP_IGNORE, GET_LINKS, RP_FILTER, SET_LINK, Link
 from wgplugin.kernel.netlink import NetlinkSocket
-from wgplugin.kernel.rtnl_messages import (
-    ARP_IGNORE,
-    GET_ADDRESSES,
-    GET_LINKS,
-    GET_ROUTES,
-    GET_RULES,
-    RP_FILTER,
-    SET_LINK,
-    Link,
-)
+from wgplugin.kernel.rtnl_messages import GET_ADDRESSES, GET_ROUTES, GET_RULES
 from wgplugin.model import namespace
 from wgplugin.model.namespace import (
     MAIN_TABLE,
@@ -41,27 +33,127 @@ _PROTO_KERNEL, _SET = 2, (3, 4)
 _DONE_BY_OTHERS = (errno.EEXIST, errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL)
 
 
-class Links:
-    """The links of a socket's network namespace, as they are when this is made.
+def find(socket: NetlinkSocket, ifname: str) -> Link | None:
+    """Return a link of a socket's namespace by its name; None if there is none.
+
+    Raises OSError if the kernel refuses.
+    """
+    try:
+        answer = socket.ask(GET_LINKS, link_messages.get_link(ifname))
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return None
+    return next(link_messages.links([answer]))
+
+
+class Routing:
+    """The addresses, routes and rules of a socket's network namespace.
 
     Every method raises OSError if the kernel refuses.
     """
 
     def __init__(self, socket: NetlinkSocket) -> None:
         self._socket = socket
-        self._all = tuple(rtnl_messages.links(socket.dump(GET_LINKS, rtnl_messages.list_links())))
+
+    def found(self, owner: int, index: int = 0, *, main: bool = False) -> Found:
+        """Return a tunnel's items, and the rules of all tunnels.
+
+        ``owner`` is the number of the tunnel's network. ``index`` is its device's index, 0 if it
+        isn't there yet. ``main`` includes the routes that Docker has set in the main table.
+        """
+        items: set[Item] = set(self._addresses(index)) if index else set()
+        others = set()
+        for route, link, _ in self._routes(TABLE):
+            is_device_s = link == index != 0
+            if is_device_s if route.kind == "device" else namespace.owner(route) == owner:
+                items.add(route)
+            else:
+                others.add(route.destination.version)
+        if main:
+            items |= self.main_routes(index)
+        for version in _versions():
+            found = self._socket.dump(GET_RULES, rtnl_messages.list_rules(version))
+            items.update(rtnl_messages.rules(found, version))
+        return Found(frozenset(items), frozenset(others))
+
+    def main_routes(self, index: int) -> set[Route]:
+        """Return the routes into a device that Docker has set in the main table."""
+        return {replace(route, metric=0) for route in self.set_routes(index)}
+
+    def set_routes(self, index: int) -> set[Route]:
+        """Return the routes into a device in the main table, except those of the kernel."""
+        return {
+            route
+            for route, link, protocol in self._routes(MAIN_TABLE)
+            if link == index != 0 and protocol != _PROTO_KERNEL
+        }
+
+    def addresses(self, index: int) -> set[DeviceAddress]:
+        """Return a device's addresses, with those that are link-local."""
+        found = self._socket.dump(GET_ADDRESSES, rtnl_messages.list_addresses(index))
+        return {DeviceAddress(each.interface) for each in rtnl_messages.addresses(found)}
+
+    def change(self, todo: Changes, index: int = 0) -> None:
+        """Make changes to the tunnel on the device of this index; skip those already made.
+
+        The error of a change that the kernel refuses names its item. Those after it may be made.
+        """
+        self._change("add", rtnl_messages.addition, todo.add, index)
+        self._change("del", rtnl_messages.deletion, todo.delete, index)
+
+    def _change(
+        self, verb: str, message: Callable[[Item, int], Message], items: Sequence[Item], index: int
+    ) -> None:
+        here = [
+            item
+            for item in items
+            if not isinstance(item, PolicyRule) or item.version in _versions()
+        ]
+        errors = self._socket.batch([message(item, index) for item in here])
+        for place, error in errors.items():
+            if error.errno not in _DONE_BY_OTHERS:
+                raise OSError(error.errno, f"{error.strerror} ({verb} {here[place]})")
+
+    def _routes(self, table: int) -> Iterator[tuple[Route, int, int]]:
+        for version in _versions():
+            with contextlib.suppress(FileNotFoundError):
+                request = rtnl_messages.list_routes(version, table)
+                yield from rtnl_messages.routes(self._socket.dump(GET_ROUTES, request), version)
+
+    def _addresses(self, index: int) -> Iterator[DeviceAddress]:
+        found = self._socket.dump(GET_ADDRESSES, rtnl_messages.list_addresses(index))
+        for address in rtnl_messages.addresses(found):
+            if not address.is_link_local:
+                yield DeviceAddress(address.interface)
+
+
+class Links(Routing):
+    """The links of a socket's network namespace, as they are when this is made; see `Routing`."""
+
+    def __init__(self, socket: NetlinkSocket) -> None:
+        super().__init__(socket)
+        self._all = tuple(link_messages.links(socket.dump(GET_LINKS, link_messages.list_links())))
 
     def find(self, device: str) -> Link | None:
         """Return a device by its name here or on the host (its alias); None if it isn't here."""
         return next((link for link in self._all if device in (link.alias, link.ifname)), None)
 
+    def all(self) -> tuple[Link, ...]:
+        """Return all links."""
+        return self._all
+
     def set_up(self, link: Link) -> None:
         """Set a link up."""
-        self._socket.request(SET_LINK, rtnl_messages.set_up(link.index))
+        self._socket.request(SET_LINK, link_messages.set_up(link.index))
 
     def set_mtu(self, link: Link, mtu: int) -> None:
         """Change a link's MTU, in bytes."""
-        self._socket.request(SET_LINK, rtnl_messages.set_mtu(link.index, mtu))
+        self._socket.request(SET_LINK, link_messages.set_mtu(link.index, mtu))
+
+    def set_group(self, link: Link) -> None:
+        """Put a link into the group of the tunnels' devices."""
+        self._socket.request(SET_LINK, link_messages.set_group(link.index))
 
     def set_ipv4(self, link: Link, setting: int, value: int) -> None:
         """Change a link's IPv4 setting, as sysctl(8) would; /proc/sys is read-only here.
@@ -69,7 +161,7 @@ class Links:
         Nothing is written if the link had the value already.
         """
         if link.setting(setting) != value:
-            self._socket.request(SET_LINK, rtnl_messages.set_ipv4(link.index, setting, value))
+            self._socket.request(SET_LINK, link_messages.set_ipv4(link.index, setting, value))
 
     def tune(self) -> None:
         """Tune Docker's links to a tunnel: loosen a strict rp_filter, and set arp_ignore to 1.
@@ -102,70 +194,8 @@ class Links:
             OtherNetwork(link.ifname, frozenset(subnets[link.index])) for link in self._others()
         )
 
-    def found(self, owner: int, index: int = 0, *, main: bool = False) -> Found:
-        """Return a tunnel's items, and the rules of all tunnels.
-
-        ``owner`` is the number of the tunnel's network. ``index`` is its device's index, 0 if it
-        isn't there yet. ``main`` includes the routes that Docker has set in the main table.
-        """
-        items: set[Item] = set(self._addresses(index)) if index else set()
-        others = set()
-        for route, link, _ in self._routes(TABLE):
-            is_device_s = link == index != 0
-            if is_device_s if route.kind == "device" else namespace.owner(route) == owner:
-                items.add(route)
-            else:
-                others.add(route.destination.version)
-        if main:
-            items |= self.main_routes(index)
-        for version in _versions():
-            found = self._socket.dump(GET_RULES, rtnl_messages.list_rules(version))
-            items.update(rtnl_messages.rules(found, version))
-        return Found(frozenset(items), frozenset(others))
-
-    def main_routes(self, index: int) -> set[Route]:
-        """Return the routes into a device that Docker has set in the main table."""
-        return {
-            replace(route, metric=0)
-            for route, link, protocol in self._routes(MAIN_TABLE)
-            if link == index != 0 and protocol != _PROTO_KERNEL
-        }
-
-    def change(self, todo: Changes, index: int = 0) -> None:
-        """Make changes to the tunnel on the device of this index; skip those already made.
-
-        The error of a change that the kernel refuses names its item. Those after it may be made.
-        """
-        self._change("add", rtnl_messages.addition, todo.add, index)
-        self._change("del", rtnl_messages.deletion, todo.delete, index)
-
-    def _change(
-        self, verb: str, message: Callable[[Item, int], Message], items: Sequence[Item], index: int
-    ) -> None:
-        here = [
-            item
-            for item in items
-            if not isinstance(item, PolicyRule) or item.version in _versions()
-        ]
-        errors = self._socket.batch([message(item, index) for item in here])
-        for place, error in errors.items():
-            if error.errno not in _DONE_BY_OTHERS:
-                raise OSError(error.errno, f"{error.strerror} ({verb} {here[place]})")
-
     def _others(self) -> Iterator[Link]:
-        return (link for link in self._all if link.is_ethernet)
-
-    def _routes(self, table: int) -> Iterator[tuple[Route, int, int]]:
-        for version in _versions():
-            with contextlib.suppress(FileNotFoundError):
-                request = rtnl_messages.list_routes(version, table)
-                yield from rtnl_messages.routes(self._socket.dump(GET_ROUTES, request), version)
-
-    def _addresses(self, index: int) -> Iterator[DeviceAddress]:
-        found = self._socket.dump(GET_ADDRESSES, rtnl_messages.list_addresses(index))
-        for address in rtnl_messages.addresses(found):
-            if not address.is_link_local:
-                yield DeviceAddress(address.interface)
+        return (link for link in self._all if link.is_ethernet and not link.is_tunnel_s)
 
 
 def _versions() -> tuple[int, ...]:

@@ -1,6 +1,6 @@
-"""rtnetlink's messages of links, addresses, routes and rules as bytes. Pure.
+"""rtnetlink's messages of addresses, routes and rules as bytes. Pure.
 
-Sources: rtnetlink(7), linux/rtnetlink.h, if_link.h, if_addr.h, fib_rules.h.
+Sources: rtnetlink(7), linux/rtnetlink.h, if_addr.h, fib_rules.h.
 """
 
 from __future__ import annotations
@@ -10,40 +10,30 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_address
 from typing import Literal
 
-from wgplugin.kernel.attributes import Message, number, pack, pack_number, text, unpack
+from wgplugin.kernel.attributes import Message, number, pack, pack_number, unpack
 from wgplugin.model import namespace
 from wgplugin.model.namespace import MAIN_TABLE, TABLE, DeviceAddress, Item, PolicyRule, Route
-from wgplugin.model.prefixes import InterfaceAddress, Prefix
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 
-GET_LINKS, GET_ADDRESSES, GET_ROUTES, GET_RULES = 18, 22, 26, 34
-SET_LINK = 19
+GET_ADDRESSES, GET_ROUTES, GET_RULES = 22, 26, 34
 
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-
-ROUTE_LOCALNET, RP_FILTER, ARP_IGNORE = 26, 8, 19
-"""IPv4 settings of a link (IPV4_DEVCONF_… in linux/ip.h)."""
 
 _NEW_ADDRESS, _DELETE_ADDRESS = 20, 21
 _NEW_ROUTE, _DELETE_ROUTE = 24, 25
 _NEW_RULE, _DELETE_RULE = 32, 33
 _EXCLUSIVE, _CREATE = 0x200, 0x400
-_IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _RULE = struct.Struct("=BBBBBBBBI")
 _ATTRIBUTE = struct.Struct("=HHI")
 
-_IFLA_IFNAME, _IFLA_MTU, _IFLA_IFALIAS, _IFLA_AF_SPEC, _IFLA_EXT_MASK = 3, 4, 20, 26, 29
-_INET_CONF, _INET6_CONF = 1, 2
-_WITHOUT_STATISTICS = 8
-_DISABLE_IPV6 = 26
-_IFF_UP, _ETHERNET = 1, 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
-_PERMANENT, _SCOPE_LINK = 0x80, 253
-_RTA_DST, _RTA_OIF, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 6, 15
+_NO_DAD, _PERMANENT, _SCOPE_LINK = 0x02, 0x80, 253
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
 _SCOPE_ANY = 255
 _STATIC = 4
 _KINDS: dict[int, Literal["device", "unreachable", "throw"]]
@@ -54,28 +44,6 @@ _TO_TABLE = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """A link: ``mtu`` in bytes; ``families`` has 4, and 6 unless IPv6 is disabled.
-
-    ``alias``: of a tunnel's device, its name on the host. ``ipv4``: the IPv4 settings, the first of
-    which has number 1.
-    """
-
-    index: int
-    ifname: str
-    alias: str
-    up: bool
-    mtu: int
-    is_ethernet: bool
-    families: frozenset[int]
-    ipv4: tuple[int, ...]
-
-    def setting(self, number: int) -> int | None:
-        """Return an IPv4 setting (ROUTE_LOCALNET, …); None if the link can't carry IPv4."""
-        return self.ipv4[number - 1] if self.ipv4 else None
-
-
-@dataclass(frozen=True, slots=True)
 class LinkAddress:
     """An address on the link of an index; those of router advertisements aren't permanent."""
 
@@ -83,48 +51,6 @@ class LinkAddress:
     interface: InterfaceAddress
     is_permanent: bool
     is_link_local: bool
-
-
-def list_links() -> bytes:
-    """Return the request for all links."""
-    return _IFINFO.pack(0, 0, 0, 0, 0) + pack_number(_IFLA_EXT_MASK, _WITHOUT_STATISTICS)
-
-
-def links(bodies: Iterable[bytes]) -> Iterator[Link]:
-    """Yield the links of a list."""
-    for body in bodies:
-        _, kind, index, flags, _ = _IFINFO.unpack_from(body)
-        found = dict(unpack(body[_IFINFO.size :]))
-        families = dict(unpack(found.get(_IFLA_AF_SPEC, b"")))
-        ipv4 = _settings(families.get(socket.AF_INET, b""), _INET_CONF)
-        ipv6 = _settings(families.get(socket.AF_INET6, b""), _INET6_CONF)
-        yield Link(
-            index,
-            text(found[_IFLA_IFNAME]),
-            text(found.get(_IFLA_IFALIAS, b"")),
-            up=bool(flags & _IFF_UP),
-            mtu=number(found[_IFLA_MTU]),
-            is_ethernet=kind == _ETHERNET,
-            families=frozenset({4, 6} if ipv6 and not ipv6[_DISABLE_IPV6] else {4}),
-            ipv4=ipv4,
-        )
-
-
-def set_up(index: int) -> bytes:
-    """Return the request to set a link up."""
-    return _IFINFO.pack(0, 0, index, _IFF_UP, _IFF_UP)
-
-
-def set_mtu(index: int, mtu: int) -> bytes:
-    """Return the request to change a link's MTU, in bytes."""
-    return _IFINFO.pack(0, 0, index, 0, 0) + pack_number(_IFLA_MTU, mtu)
-
-
-def set_ipv4(index: int, setting: int, value: int) -> bytes:
-    """Return the request to change a link's IPv4 setting."""
-    conf = pack(_INET_CONF, pack_number(setting, value))
-    spec = pack(_IFLA_AF_SPEC, pack(socket.AF_INET, conf))
-    return _IFINFO.pack(0, 0, index, 0, 0) + spec
 
 
 def list_addresses(index: int = 0) -> bytes:
@@ -160,7 +86,7 @@ def routes(bodies: Iterable[bytes], version: int) -> Iterator[tuple[Route, int, 
         kind = _KINDS.get(body[7])
         if kind is None:
             continue
-        net, index, metric, table = b"", 0, 0, body[4]
+        net, via, index, metric, table = b"", b"", 0, 0, body[4]
         start = _ROUTE.size
         while start + _ATTRIBUTE.size <= len(body):
             length, attribute, value = attribute_at(body, start)
@@ -168,12 +94,15 @@ def routes(bodies: Iterable[bytes], version: int) -> Iterator[tuple[Route, int, 
                 net = body[start + 4 : start + length]
             elif attribute == _RTA_OIF:
                 index = value
+            elif attribute == _RTA_GATEWAY:
+                via = body[start + 4 : start + length]
             elif attribute == _RTA_PRIORITY:
                 metric = value
             elif attribute == _RTA_TABLE:
                 table = value
             start += length + 3 & ~3
-        yield Route(_network(version, net, body[1]), table, kind, metric), index, body[5]
+        hop = _hop(via) if via else None
+        yield Route(_network(version, net, body[1]), table, kind, metric, hop), index, body[5]
 
 
 def list_rules(version: int) -> bytes:
@@ -217,7 +146,9 @@ def deletion(item: Item, index: int) -> Message:
 def _address(item: DeviceAddress, index: int) -> bytes:
     interface = item.interface
     packed, length = interface.ip.packed, interface.network.prefixlen
-    head = _IFADDR.pack(FAMILIES[interface.version], length, 0, 0, index)
+    # Nobody else has it: it would be unusable until the neighbours were asked.
+    flags = _NO_DAD if interface.version == 6 else 0
+    head = _IFADDR.pack(FAMILIES[interface.version], length, flags, 0, index)
     return head + pack(_IFA_LOCAL, packed) + pack(_IFA_ADDRESS, packed)
 
 
@@ -229,6 +160,8 @@ def _route(route: Route, index: int, protocol: int, scope: int) -> bytes:
         body += pack_number(_RTA_PRIORITY, route.metric)
     if route.kind == "device" and index:
         body += pack_number(_RTA_OIF, index)
+    if route.via:
+        body += pack(_RTA_GATEWAY, route.via.packed)
     return body
 
 
@@ -249,7 +182,6 @@ def _network(version: int, address: bytes, length: int) -> Prefix:
     return IPv4Network((found, length)) if version == 4 else IPv6Network((found, length))
 
 
-def _settings(family: bytes, kind: int) -> tuple[int, ...]:
-    """Return a family's settings in a link's IFLA_AF_SPEC; none if the link hasn't the family."""
-    found = dict(unpack(family)).get(kind, b"")
-    return struct.unpack(f"={len(found) // 4}i", found)
+@lru_cache(16)
+def _hop(address: bytes) -> IPAddress:
+    return ip_address(address)

@@ -13,6 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from wgplugin.kernel.sharing import is_shared, mount_options
+
 T = TypeVar("T")
 
 _CLONE_NEWNET = 0x40000000
@@ -25,23 +27,32 @@ def trouble(folder: Path) -> str:
     """Return why containers' namespaces can't be entered; empty if they can.
 
     ``folder`` is where the host's /run/docker should be mounted. Later mounts there on the host
-    must appear here, too, as Docker mounts a file for each namespace.
+    must appear here, too, as Docker mounts a file for each namespace; and those of the plugin must
+    appear on the host, where they outlive it. Call this once: see sharing.is_shared().
     """
     try:
-        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        options = mount_options(folder)
     except OSError as error:
         return f"the mounts can't be read: {error}"
-    found = [mount for mount in mounts if mount[4] == str(folder)]
-    if not found:
+    if options is None:
         return f"the host's /run/docker isn't mounted at {folder}"
-    if not any(option.startswith("master:") for option in found[-1][6:]):
+    try:
+        apart(_enter_own)
+    except OSError as error:
+        return f"no namespace can be entered, which takes CAP_SYS_ADMIN: {error.strerror}"
+    try:
+        is_alike = is_shared(folder)
+    except OSError as error:
+        return f"nothing can be mounted below {folder}: {error.strerror}"
+    if not is_alike:
         return "the host's / isn't shared (try: mount --make-rshared /, then restart the plugin)"
-    with ThreadPoolExecutor(1) as worker:
-        try:
-            worker.submit(_enter_own).result()
-        except OSError as error:
-            return f"no namespace can be entered, which takes CAP_SYS_ADMIN: {error.strerror}"
     return ""
+
+
+def apart(work: Callable[[], T]) -> T:
+    """Do ``work`` in a thread of its own, which may leave its namespace for good."""
+    with ThreadPoolExecutor(1) as worker:
+        return worker.submit(work).result()
 
 
 def leave() -> None:

@@ -12,6 +12,7 @@ ADDRESS_OPTION = "wireguard-address"
 """The container's option that replaces the file's addresses."""
 
 NULL_IPAM = "create the network with --ipam-driver null"
+SHARED = "or, for several containers behind one tunnel, with --opt wireguard-mode=shared"
 
 
 def check_subnets(
@@ -37,7 +38,7 @@ def check_subnets(
                 Code.OUTSIDE_SUBNET,
                 f"{file_name} has the Address {addresses[0]}, which isn't in the network's subnet "
                 f"{', '.join(map(str, nets))}; {NULL_IPAM}, or with "
-                f"--subnet {addresses[0].network}",
+                f"--subnet {addresses[0].network}, {SHARED}",
             )
 
 
@@ -63,7 +64,7 @@ def choose(
             raise PluginError(
                 Code.OTHER_ADDRESS,
                 f"Docker assigned {theirs.ip}, and {file_name} has the Address {family[0]}; "
-                f"start the container with {option} {family[0]}, or {NULL_IPAM}",
+                f"start the container with {option} {family[0]}, or {NULL_IPAM}, {SHARED}",
             )
     taken = {address.ip for address in docker}
     chosen = (*docker, *(address for address in own if address.ip not in taken))

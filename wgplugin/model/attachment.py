@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -73,6 +74,23 @@ def check_tunnel(tunnel: TunnelSettings) -> None:
             "wireguard-bypass takes prefixes out of the tunnel's own routes, and with "
             "wireguard-default=gateway it has none; leave out one of them",
         )
+    only_shared = {
+        "isolate=on": tunnel.isolate,
+        "nat=off": not tunnel.nat,
+        "forward": bool(tunnel.forward),
+    }
+    given = [f"wireguard-{text}" for text, is_given in only_shared.items() if is_given]
+    if given and tunnel.mode != "shared":
+        raise PluginError(
+            Code.SHARED_ONLY,
+            f"{' and '.join(given)} is for shared networks, and this one's mode is "
+            "container; leave it out, or create the network with wireguard-mode=shared",
+        )
+    ports = Counter(each for forward in tunnel.forward for each in forward.takes)
+    for (port, protocol, _), count in ports.items():
+        if count > 1:
+            message = f"wireguard-forward has port {port}/{protocol} twice; remove one of them"
+            raise PluginError(Code.BAD_FORWARD, message)
 
 
 def warnings(
@@ -85,7 +103,7 @@ def warnings(
     """
     found = [fault.within(file_name) for fault in config.warnings]
     has_ipv6 = any(each.version == 6 for each in (*config.addresses, *subnets))
-    full = prefixes.full_families(_allowed_ips(config))
+    full = prefixes.full_families(allowed_ips(config))
     if 6 in families and 6 in full and not has_ipv6:
         found.append(
             f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: the container's IPv6 "
@@ -126,7 +144,7 @@ def needs_blackhole_address(
     It does if it has no other: without one, Docker sets no IPv6 route.
     """
     has_ipv6 = any(address.version == 6 for address in addresses)
-    return not has_ipv6 and any(net.version == 6 for net in _blackholed(config, tunnel))
+    return not has_ipv6 and any(net.version == 6 for net in leak_protection(config, tunnel))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +197,10 @@ def attachment(
         return Attachment(addresses, (), ())
     if tunnel.default == "gateway":
         hops = gateways(config, addresses, tunnel)
-        rest = [net for net in _allowed_ips(config) if net.prefixlen]
+        rest = [net for net in allowed_ips(config) if net.prefixlen]
         planned = (*on_link(hops), *plan(addresses, rest))
         return Attachment(addresses, tuple(dict.fromkeys(planned)), tuple(hops))
-    wanted = (*_allowed_ips(config), *_blackholed(config, tunnel))
+    wanted = (*allowed_ips(config), *leak_protection(config, tunnel))
     return Attachment(addresses, plan(addresses, wanted, tunnel.bypass), ())
 
 
@@ -193,7 +211,7 @@ def gateways(
     if not config.routes or tunnel.default != "gateway":
         return set()
     families: set[int] = {address.version for address in addresses}
-    return {NEXT_HOPS[net.version] for net in _allowed_ips(config) if _is_default(net, families)}
+    return {NEXT_HOPS[net.version] for net in allowed_ips(config) if _is_default(net, families)}
 
 
 def container_plan(
@@ -210,7 +228,7 @@ def container_plan(
     ``name`` is the configuration's. ``families`` are those of the host. With
     ``wireguard-default=gateway``, Docker sets the routes.
     """
-    routed = (*_allowed_ips(config), *_blackholed(config, tunnel)) if config.routes else ()
+    routed = (*allowed_ips(config), *leak_protection(config, tunnel)) if config.routes else ()
     return Plan(
         device=device_name(endpoint_id),
         owner=network_number(network_id),
@@ -236,13 +254,15 @@ def dns_server(config: InterfaceConfig, tunnel: TunnelSettings) -> IPv4Address |
     return next((server for server in config.dns if isinstance(server, IPv4Address)), None)
 
 
-def _blackholed(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Prefix, ...]:
+def leak_protection(config: InterfaceConfig, tunnel: TunnelSettings) -> tuple[Prefix, ...]:
+    """Return the prefixes to route for IPv6 leak protection; none if it is off or not needed."""
     if not config.routes or not tunnel.sink or tunnel.default == "gateway":
         return ()
-    return prefixes.blackholed(_allowed_ips(config))
+    return prefixes.blackholed(allowed_ips(config))
 
 
-def _allowed_ips(config: InterfaceConfig) -> list[Prefix]:
+def allowed_ips(config: InterfaceConfig) -> list[Prefix]:
+    """Return the AllowedIPs of all peers."""
     return [net for peer in config.peers for net in peer.allowed_ips]
 
 

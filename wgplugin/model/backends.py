@@ -14,6 +14,7 @@ from wgplugin.errors import BackendError
 from wgplugin.model.device import Device, DeviceConfig, Key
 from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import IPAddress, Prefix
+from wgplugin.model.router import RouterPlan
 
 
 class Location(Enum):
@@ -68,11 +69,13 @@ class Applied:
 
     ``ready``: whether Docker is done with the tunnel's device; if not, nothing was changed.
     ``others``: the other networks of the container. ``done``: the changes, worded for a log.
+    ``guarded``: as in `Observed`.
     """
 
     ready: bool
     others: frozenset[OtherNetwork]
     done: tuple[str, ...] = ()
+    guarded: bool = True
 
 
 class Unseen(Enum):
@@ -96,7 +99,7 @@ class Container(Protocol):
     async def apply(
         self,
         plan: Plan,
-        config: DeviceConfig,
+        config: DeviceConfig | None,
         moved: Collection[Key] = (),
         *,
         expected: Collection[Prefix] = (),
@@ -104,9 +107,10 @@ class Container(Protocol):
     ) -> Applied:
         """Bring a tunnel into the planned state, and change only the differences.
 
-        ``config``: the device's complete configuration. ``moved``: as in model.device.diff().
-        ``expected``: the destinations of the routes that Docker sets last. ``arrived``: Docker is
-        known to be done, so a device that is down was taken down, and is set up.
+        ``config``: the device's complete configuration; None for a veth. ``moved``: as in
+        model.device.diff(). ``expected``: the destinations of the routes that Docker sets last.
+        ``arrived``: Docker is known to be done, so a device that is down was taken down, and is
+        set up.
         """
 
     async def apply_firewall(self, plan: Plan, others: Collection[OtherNetwork]) -> None:
@@ -147,7 +151,7 @@ class ContainerKernel(Protocol):
         """Return whether Docker still has the namespace; if not, it is to be closed."""
 
     async def observe(
-        self, asked: Sequence[tuple[Container, str]], seconds: float
+        self, asked: Sequence[tuple[Container | Router, str]], seconds: float
     ) -> list[Observed | Unseen | BackendError]:
         """Look at devices, each given by its container and its name on the host.
 
@@ -163,6 +167,77 @@ class ContainerKernel(Protocol):
 
         A kernel that lacks another part of nftables raises BackendError.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class RouterApplied:
+    """What came of applying a router's plan.
+
+    ``ready``: whether its WireGuard device is there; if not, nothing but the bridge was set up.
+    ``done``: the changes, worded for a log.
+    """
+
+    ready: bool
+    done: tuple[str, ...] = ()
+
+
+class Router(Protocol):
+    """The network namespace of a shared network, kept open (live edition); see `Container`."""
+
+    async def adopt(self, device: str) -> None:
+        """Take a WireGuard device from the host, where it was made, as the router's own.
+
+        ``device`` is its name there. One that the router has already is replaced.
+        """
+
+    async def apply(
+        self, plan: RouterPlan, config: DeviceConfig, moved: Collection[Key] = ()
+    ) -> RouterApplied:
+        """Bring the router in line with its plan, and change only the differences.
+
+        ``config``: the WireGuard device's complete configuration. ``moved``: as in
+        model.device.diff().
+        """
+
+    async def attach(self, ifname: str, mac_address: str, plan: RouterPlan) -> None:
+        """Make a veth on the host, named ``ifname``, whose other end is a port of the bridge.
+
+        A leftover veth of the same name is replaced. After an error, a veth may be left.
+        """
+
+    async def ports(self) -> frozenset[str]:
+        """Return the names that attach() gave to the veths that exist, wherever they are."""
+
+    async def configure(self, device: str, change: DeviceConfig) -> bool:
+        """Change a WireGuard device; return whether it was there."""
+
+    async def changed(self) -> None:
+        """Wait for the kernel's next notice of a change; see `Container`."""
+
+    def close(self) -> None:
+        """Let go of the namespace, which stays; nothing can be done in it after that."""
+
+
+class RouterKernel(Protocol):
+    """Makes, finds and deletes routers (live edition), by the ids of Docker's networks."""
+
+    async def check(self) -> None:
+        """Check that routers can be made, and outlive the plugin; raise BackendError if not."""
+
+    async def networks(self) -> frozenset[str]:
+        """Return the ids of the networks that have a router, or the remains of one."""
+
+    async def open(self, network_id: str) -> Router | None:
+        """Open a network's router; return None if it has none."""
+
+    async def make(self, network_id: str) -> Router:
+        """Open a network's router; make an empty one if it has none."""
+
+    async def is_pinned(self, router: Router) -> bool:
+        """Return whether a router will be found by open(); if not, it is pinned again."""
+
+    async def delete(self, network_id: str) -> None:
+        """Delete a network's router with its devices; a missing one is no error."""
 
 
 class FolderNotices(Protocol):

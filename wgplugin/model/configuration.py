@@ -8,6 +8,9 @@ from typing import Literal
 from wgplugin.errors import Fault
 from wgplugin.model.device import Key
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
+from wgplugin.model.router import Forward
+
+Mode = Literal["container", "shared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,28 @@ class TunnelSettings:
     IPv6 leak protection: refuse the other family (IPv4 or IPv6) of a full tunnel. ``bypass``:
     destinations outside the tunnel (split tunnel). ``default``: the default route that wins, the
     tunnel's or ("gateway") the one that Docker chooses. ``interface``: the device's name in the
-    container, without its number. ``priority``: the highest of several tunnels' wins where they
-    have the same prefix (live edition). ``disconnect``: whether a running container that is
-    disconnected stays closed (live edition).
+    container, without its number; None for that of the mode. ``priority``: the highest of several
+    tunnels' wins where they have the same prefix (live edition). ``disconnect``: whether a running
+    container that is disconnected stays closed (live edition).
+
+    ``mode``: whether a network's configuration is one container's, or shared by all of its
+    containers (live edition). The others are settings of shared networks, as in
+    `router.RouterPlan`; ``forward`` is the network's, or in a container's option its own.
     """
 
     dns: Literal["warn", "require", "off"] = "warn"
     sink: bool = True
     bypass: tuple[Prefix, ...] = ()
     default: Literal["tunnel", "gateway"] = "tunnel"
-    interface: str = "wg"
+    interface: str | None = None
     priority: int = 0
     disconnect: Literal["closed", "open"] = "closed"
+    mode: Mode = "container"
+    isolate: bool = False
+    nat: bool = True
+    forward: tuple[Forward, ...] = ()
+
+    @property
+    def device_prefix(self) -> str:
+        """The device's name in the container, without its number."""
+        return self.interface or {"container": "wg", "shared": "eth"}[self.mode]

@@ -6,7 +6,7 @@ the AllowedIPs into the tunnel, and nothing past it, on every release.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -52,6 +52,29 @@ def plan(
     used = on_link({hop for hop in hops.values() if hop})
     routes = (DockerRoute(part, hop) for part, hop in hops.items() if part not in connected)
     return (*used, *(route for route in routes if route not in used))
+
+
+def plan_by_hops(
+    addresses: Iterable[InterfaceAddress],
+    wanted: Iterable[Prefix],
+    hops: Mapping[int, IPAddress],
+    bypass: Iterable[Prefix] = (),
+) -> tuple[DockerRoute, ...]:
+    """Return the routes to the wanted prefixes by routers, ``hops``, one for each IP version.
+
+    Prefixes of other versions are left out. For the rest see plan(). A router that is in no subnet
+    of the addresses gets an on-link route.
+    """
+    connected = {address.network for address in addresses}
+    taken_out = tuple(bypass)
+    nets = (net for net in wanted if net.version in hops)
+    parts = dict.fromkeys(part for net in nets for part, _ in _parts(net, taken_out))
+    used = {hops[part.version] for part in parts}
+    far = (hop for hop in used if not any(hop in net for net in connected))
+    routes = (DockerRoute(part, hops[part.version]) for part in parts if part not in connected)
+    first = on_link(far)
+    given = {route.destination for route in first}
+    return (*first, *(route for route in routes if route.destination not in given))
 
 
 def on_link(hops: Iterable[IPAddress]) -> list[DockerRoute]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Literal
 
-from wgplugin.model.prefixes import InterfaceAddress, Prefix
+from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 
 MAIN_TABLE = 254
 
@@ -35,6 +35,9 @@ PRIORITIES = (REPLIES, OTHERS, TUNNELS)
 
 MARK = 51820
 """The mark of a connection that a client of another network began, and of the replies to it."""
+
+GROUP = 51820
+"""The link group of the tunnels' devices, by which nftables tell them from other networks'."""
 
 _UNREACHABLE, _THROW = 0xE000_0000, 0xF000_0000
 """The metrics of routes without a device, each with its tunnel's number: after all others."""
@@ -55,13 +58,14 @@ class Route:
     """A route: into the device, unreachable, or ``throw``: continue with the next rule.
 
     Routes to one destination differ by their ``metric``; the lowest wins. It is 0 for a route that
-    Docker has set.
+    Docker has set. ``via`` is the next hop, None for an on-link route.
     """
 
     destination: Prefix
     table: int
     kind: Literal["device", "unreachable", "throw"] = "device"
     metric: int = 0
+    via: IPAddress | None = None
 
     def __str__(self) -> str:
         return f"{'' if self.kind == 'device' else self.kind + ' '}route {self.destination}"
@@ -114,6 +118,9 @@ class Plan:
     ``opens``: whether a container that loses its tunnel may use its other networks for everything.
     ``closed``: it has lost it; the prefixes stay blocked, and names aren't looked up.
 
+    In a shared network, the device is a veth to the router: ``hops`` are the router's addresses,
+    one of each family that it routes; ``subnets`` are the prefixes that are reached without it.
+
     ``inside``: the prefixes with routes into the tunnel; parts of them may be in ``bypass``.
     """
 
@@ -132,10 +139,12 @@ class Plan:
     all_names: bool = True
     opens: bool = False
     closed: bool = False
+    hops: tuple[IPAddress, ...] = ()
+    subnets: tuple[Prefix, ...] = ()
     inside: tuple[Prefix, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        nets = dict.fromkeys(self.routed if self.own_table else ())
+        nets = dict.fromkeys((*self.subnets, *self.routed) if self.own_table else ())
         inside = tuple(net for net in nets if not _covered(net, self.bypass))
         object.__setattr__(self, "inside", inside)
 
@@ -180,10 +189,13 @@ def items(plan: Plan, families: Iterable[int]) -> frozenset[Item]:
 
 
 def _routes(plan: Plan, families: tuple[int, ...]) -> Iterable[Route]:
+    hops = {hop.version: hop for hop in plan.hops}
     for net in plan.inside:
         yield Route(net, TABLE, "unreachable", _UNREACHABLE | plan.owner)
         if net.version in families:
-            yield Route(net, TABLE, metric=plan.metric)
+            via = None if net in plan.subnets else hops.get(net.version)
+            if via or not hops or net in plan.subnets:
+                yield Route(net, TABLE, metric=plan.metric, via=via)
     if plan.own_table and plan.routed:
         yield from (Route(net, TABLE, "throw", _THROW | plan.owner) for net in plan.bypass)
 

@@ -51,13 +51,17 @@ def blackholed(allowed_ips: Iterable[Prefix]) -> tuple[Prefix, ...]:
     return tuple(EVERYTHING.values()) if full_families(allowed_ips) else ()
 
 
-def blackhole_address(endpoint_id: str) -> IPv6Interface:
+def blackhole_address(endpoint_id: str, network_id: str = "") -> IPv6Interface:
     """Return a made-up unique local IPv6 address (RFC 4193), always the same for an endpoint.
 
-    Docker disables IPv6 on a device without an IPv6 address; no IPv6 route can be set then.
+    Docker disables IPv6 on a device without an IPv6 address; no IPv6 route can be set then. With
+    ``network_id``, it is in a subnet of that network's own.
     """
     digest = hashlib.sha256(endpoint_id.encode()).digest()
-    return IPv6Interface((b"\xfd" + digest[:15], 128))
+    if not network_id:
+        return IPv6Interface((b"\xfd" + digest[:15], 128))
+    subnet = hashlib.sha256(network_id.encode()).digest()
+    return IPv6Interface((b"\xfd" + subnet[:7] + digest[:8], 64))
 
 
 def without(net: Prefix, bypass: Iterable[Prefix]) -> list[Prefix]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from wgplugin.clock import Clock
 from wgplugin.codes import Code
@@ -20,15 +21,27 @@ from wgplugin.state.records import Endpoint
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
 
+if TYPE_CHECKING:
+    from wgplugin.networks.routers import Routers
+
 log = logging.getLogger(__name__)
 
 
 class Endpoints:
     """The endpoints of the store, and their devices."""
 
-    def __init__(self, store: Store, host: HostKernel, clock: Clock, timings: Timings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        host: HostKernel,
+        clock: Clock,
+        timings: Timings,
+        routers: Routers | None = None,
+    ) -> None:
+        """Use these parts of the plugin; the base edition has no ``routers``."""
         self._store = store
         self._host = host
+        self._routers = routers
         self.now = clock.moment
         self._started = clock.moment()
         self._settling = timings.settling
@@ -53,15 +66,17 @@ class Endpoints:
             StoreError: the record can't be written.
         """
         name = endpoint.configuration
-        while (holder := self._store.holder(name)) and holder.id != endpoint.id:
+        while holder := self._store.holder(endpoint):
             if not await self._is_stale(holder):
                 raise PluginError(
                     Code.IN_USE,
                     f"configuration {name} is in use by endpoint {holder.id:.12} of network "
-                    f"{holder.network_id:.12}; WireGuard serves one container with one key",
+                    f"{holder.network_id:.12}; a key serves one container, or one shared network",
                 )
             await self._drop(holder)
         await self._store.endpoints.put(endpoint)
+        if self._routers:
+            await self._routers.release(name, endpoint.network_id)
 
     async def is_in_container(self, endpoint_id: str) -> bool:
         """Return whether an endpoint is known, and its device is in a container.
@@ -71,7 +86,7 @@ class Endpoints:
         """
         if self.get(endpoint_id) is None:
             return False
-        return (await self._host.locations()).get(device_name(endpoint_id)) is Location.CONTAINER
+        return (await self._locations()).get(device_name(endpoint_id)) is Location.CONTAINER
 
     async def delete(self, endpoint_id: str) -> None:
         """Delete an endpoint and its device, if they exist. The caller holds its lock.
@@ -103,7 +118,7 @@ class Endpoints:
             BackendError: the devices can't be listed or deleted.
             StoreError: a record can't be removed.
         """
-        places = await self._host.locations()
+        places = await self._locations()
         known = {device_name(endpoint.id) for endpoint in self._store.endpoints}
         for ifname, place in places.items():
             if place is Location.HOST and ifname not in known and DEVICE_NAME.fullmatch(ifname):
@@ -120,6 +135,11 @@ class Endpoints:
                 else:
                     await self._drop(endpoint)
         return settled
+
+    async def _locations(self) -> Mapping[str, Location]:
+        # In this order, a device that Docker moves into a container meanwhile is never missed.
+        ports = await self._routers.ports() if self._routers else ()
+        return dict.fromkeys(ports, Location.CONTAINER) | {**await self._host.locations()}
 
     async def _is_stale(self, endpoint: Endpoint) -> bool:
         # Docker may still be setting up an endpoint that this run of the plugin created.

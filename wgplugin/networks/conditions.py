@@ -24,7 +24,7 @@ class Conditions:
 
     def __init__(self, subject: object) -> None:
         """Log failures as those of ``subject``, by its ``str()``."""
-        self._subject = subject
+        self.subject = subject
         self._troubles: dict[Condition, str] = {}
 
     def __str__(self) -> str:
@@ -34,7 +34,7 @@ class Conditions:
         """Remember the failure of a part, empty for none; log it if it is new, and its end."""
         before = self._troubles.get(condition, "")
         if trouble and trouble != before:
-            log.warning("%s: %s", self._subject, trouble)
+            log.warning("%s: %s", self.subject, trouble)
         elif before and not trouble:
-            log.info("%s: over: %s", self._subject, before)
+            log.info("%s: over: %s", self.subject, before)
         self._troubles[condition] = trouble

@@ -1,8 +1,9 @@
-"""The desired state of one tunnel: what its files say, and where its peers are."""
+"""The desired state of one WireGuard device: what its files say, and where its peers are."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from wgplugin.conf.folder import Files
@@ -11,14 +12,9 @@ from wgplugin.errors import PluginError
 from wgplugin.model.attachment import device_config
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import DeviceConfig, Key, SocketAddress
-from wgplugin.model.identity import device_name
-from wgplugin.model.namespace import Plan
-from wgplugin.networks import planning
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.peers import log_trying_again
-from wgplugin.networks.sandbox import Sandbox
 from wgplugin.networks.services import Services
-from wgplugin.state.records import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -27,40 +23,43 @@ class Desired:
     """Files with errors leave it as it was, and are noted as a condition."""
 
     def __init__(
-        self, endpoint: Endpoint, sandbox: Sandbox, services: Services, conditions: Conditions
+        self,
+        configuration: str,
+        network_id: str,
+        services: Services,
+        conditions: Conditions,
+        plan: Callable[[Files], None],
     ) -> None:
-        """Begin with nothing; the plan goes into ``sandbox``, where it gets its place."""
+        """Begin with nothing. ``plan`` is called with files that were read; it raises PluginError
+        if they can't be followed.
+        """
+        self.network_id = network_id
         self.version = ""
         """The version of the files that were read, or are to be read."""
+        self.files: Files | None = None
+        """The files that were read last, without errors."""
         self.device: DeviceConfig | None = None
         """The whole configuration of the device; None as long as it isn't known."""
         self.mtu: int | None = None
         """The device's MTU in bytes; None to leave it as it was made."""
         self.moved: frozenset[Key] = frozenset()
         """The peers whose endpoint was edited since the device was in line."""
-        self._endpoint = endpoint
-        self._sandbox = sandbox
+        self._configuration = configuration
         self._services = services
         self._conditions = conditions
-        self._files: Files | None = None
+        self._follow = plan
         self._is_read = False
         self._is_located = False
 
     @property
     def peers(self) -> tuple[PeerSection, ...]:
         """The peers of the file; none if it was never read."""
-        return self._files.config.peers if self._files else ()
+        return self.files.config.peers if self.files else ()
 
     @property
     def settings(self) -> Settings:
         """The plugin's own settings, as they were read with the files."""
-        return self._files.settings if self._files else Settings()
-
-    @property
-    def plan(self) -> Plan | None:
-        """The plan of the container's inside; None if the files were never read."""
-        plan = self._sandbox.plan(device_name(self._endpoint.id))
-        return plan and replace(plan, mtu=self.mtu)
+        return self.files.settings if self.files else Settings()
 
     def is_edited(self, version: str) -> bool:
         """Take note of the files' present version; return whether they must be read again."""
@@ -75,12 +74,22 @@ class Desired:
         self._is_read = self._is_located = True
         self._plan(files, "not planned")
 
+    def accept(self, files: Files) -> None:
+        """Take over files that were read, for a device that isn't there yet.
+
+        Raises:
+            PluginError: they can't be followed.
+        """
+        self._follow(files)
+        self.files, self.version = files, files.version
+        self._is_read, self._is_located = True, False
+
     async def read(self) -> None:
-        """Read the files, and plan the inside of the container."""
+        """Read the files, and plan what follows from them."""
         self._is_read = True
-        before = self._files
+        before = self.files
         try:
-            files = await self._services.folder.read(self._endpoint.configuration)
+            files = await self._services.folder.read(self._configuration)
         except PluginError as error:
             self._conditions.note(Condition.FILES, f"refused: {error}")
             return
@@ -98,13 +107,12 @@ class Desired:
         """
         if not self._is_read:
             await self.read()
-        if self._files is None or self._is_located:
+        if self.files is None or self._is_located:
             return
-        files, peers = self._files, self._services.peers
-        network = self._endpoint.network_id
-        found = await peers.locate(network, files.config, files.settings.resolve_timeout)
+        files, peers = self.files, self._services.peers
+        found = await peers.locate(self.network_id, files.config, files.settings.resolve_timeout)
         log_trying_again(found.errors)
-        self.mtu = await peers.mtu(network, files.config, found.addresses.values())
+        self.mtu = await peers.mtu(self.network_id, files.config, found.addresses.values())
         self.device = device_config(files.config, found.addresses)
         self._is_located = True
 
@@ -118,19 +126,12 @@ class Desired:
             self.device = replace(self.device, peers=tuple(peers))
 
     def _plan(self, files: Files, refused: str) -> bool:
-        endpoint, services = self._endpoint, self._services
-        network = services.networks.get(endpoint.network_id)
-        given = (endpoint, network, files.config, files.settings, services.families)
         try:
-            plan = planning.plan(*given)
+            self._follow(files)
         except PluginError as error:
             self._conditions.note(Condition.FILES, f"{refused}: {error}")
             return False
-        if self._files:
-            for warning in planning.warnings(*given):
-                log.warning("endpoint %.12s: %s", endpoint.id, warning)
-        self._files = files
-        self._sandbox.put(plan)
+        self.files = files
         return True
 
 

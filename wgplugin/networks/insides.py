@@ -43,7 +43,10 @@ class Insides(Protocol):
         """
 
     def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
-        """Take note of an endpoint whose device was made from these files, with ``device``."""
+        """Take note of an endpoint whose own device was made from these files, with ``device``."""
+
+    async def begin(self) -> None:
+        """Find what is there from before the plugin's start; failures are logged."""
 
     async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
         """Take over a tunnel whose device Docker is about to put into a container.
@@ -82,6 +85,9 @@ class NoInsides:
 
     def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
         """Do nothing."""
+
+    async def begin(self) -> None:
+        """Find nothing."""
 
     async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
         """Leave the routes to Docker, unless it is known to fail."""

@@ -21,7 +21,8 @@ class NewNetwork:
 
     ``configuration`` is the file's name without ``.conf``. ``tunnel`` has the tunnel's options as
     text, by name without ``wireguard-``. ``mtu`` is the network's option, in bytes, or None.
-    ``subnets`` are those of Docker's IPAM.
+    ``subnets`` are those of Docker's IPAM, and ``gateways`` the addresses that it keeps for a
+    gateway, at most one in each. ``internal`` is whether it was created with --internal.
     """
 
     id: str
@@ -29,6 +30,8 @@ class NewNetwork:
     tunnel: Mapping[str, str]
     mtu: int | None
     subnets: tuple[Prefix, ...]
+    gateways: tuple[InterfaceAddress, ...]
+    internal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,14 @@ class NewEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """The addresses that Docker must set and hasn't assigned, and a MAC address if it has one."""
+
+    addresses: tuple[InterfaceAddress, ...]
+    mac_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """A device for Docker to move into the container, and the settings for Docker to make there.
 
@@ -70,8 +81,8 @@ class Kind(Protocol):
     async def create(self, network: NewNetwork) -> None:
         """Check a network's options and configuration, and remember the network."""
 
-    async def attach(self, endpoint: NewEndpoint) -> tuple[InterfaceAddress, ...]:
-        """Prepare a container's attachment; return the addresses that Docker hasn't assigned."""
+    async def attach(self, endpoint: NewEndpoint) -> Attached:
+        """Prepare a container's attachment."""
 
     async def join(self, endpoint_id: str, sandbox: str) -> Joined:
         """Hand a container's device to Docker; ``sandbox`` is Docker's key for its namespace."""

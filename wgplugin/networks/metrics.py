@@ -54,10 +54,15 @@ class _Collector(Collector):
         sent = CounterMetricFamily(
             "wireguard_peer_sent_bytes", "Bytes sent to the peer", labels=PEER
         )
+        containers = GaugeMetricFamily(
+            "wireguard_container_error",
+            "1 if the status of a container on a shared network has an error",
+            labels=TUNNEL,
+        )
         for tunnel in self._status.tunnels:
             labels = (tunnel.configuration, tunnel.endpoint[:12], tunnel.network[:12])
-            for each in ("up", "stale", "never", "unknown"):
-                health.add_metric((*labels, each), tunnel.health == each)
+            for state in ("up", "stale", "never", "unknown"):
+                health.add_metric((*labels, state), tunnel.health == state)
             configured.add_metric(labels, tunnel.configured or 0)
             failing.add_metric(labels, bool(tunnel.error))
             for peer in tunnel.peers:
@@ -65,4 +70,7 @@ class _Collector(Collector):
                 handshake.add_metric(whose, peer.last_handshake or 0)
                 received.add_metric(whose, peer.received_bytes)
                 sent.add_metric(whose, peer.sent_bytes)
-        yield from (info, health, configured, failing, handshake, received, sent)
+            for each in tunnel.containers:
+                where = (tunnel.configuration, each.endpoint[:12], tunnel.network[:12])
+                containers.add_metric(where, bool(each.error))
+        yield from (info, health, configured, failing, handshake, received, sent, containers)

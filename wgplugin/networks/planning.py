@@ -1,14 +1,21 @@
-"""From a container's files and options to the plan of its tunnel (live edition). Pure."""
+"""From files, options and records to plans (live edition). Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable
 
 from wgplugin.codes import Code
 from wgplugin.conf.settings import Settings, override
 from wgplugin.errors import PluginError
-from wgplugin.model.attachment import container_addresses, container_plan, gateways
+from wgplugin.model.attachment import check_tunnel, container_addresses, container_plan, gateways
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.namespace import Plan
+from wgplugin.model.prefixes import IPAddress
+from wgplugin.model.router import Forward, RouterPlan
+from wgplugin.model.shared import member_addresses, member_gateways, member_plan, router_plan
+from wgplugin.model.shared_checks import check_network, member_forwards
 from wgplugin.model.without_ipv6 import Families, check_endpoints, left_out
+from wgplugin.networks.modes import tunnel_settings
 from wgplugin.state.records import Endpoint, Network
 
 
@@ -24,9 +31,11 @@ def plan(
     Raises:
         PluginError: the settings conflict, or count at the container's next start alone.
     """
+    check_endpoints(f"{endpoint.configuration}.conf", config, families)
+    if network and network.mode == "shared":
+        return _member_plan(endpoint, network, config, settings, families)
     tunnel = _tunnel(endpoint, network, settings)
     name = endpoint.configuration
-    check_endpoints(f"{name}.conf", config, families)
     addresses = container_addresses(
         f"{name}.conf",
         config,
@@ -36,13 +45,79 @@ def plan(
         endpoint.assigned_addresses,
         families,
     )
-    has, wants = bool(endpoint.gateways), bool(gateways(config, addresses, tunnel))
-    if wants > has or (has and tunnel.default != "gateway"):
-        message = "wireguard-default counts at the container's next start"
-        raise PluginError(Code.NEXT_START, message)
+    _check_gateways(endpoint, tunnel, gateways(config, addresses, tunnel))
     return container_plan(
         endpoint.id, endpoint.network_id, name, config, addresses, tunnel, families
     )
+
+
+def _member_plan(
+    endpoint: Endpoint,
+    network: Network,
+    config: InterfaceConfig,
+    settings: Settings,
+    families: Families,
+) -> Plan:
+    tunnel = _tunnel(endpoint, network, settings)
+    name, routers = endpoint.configuration, network.gateway_values
+    assigned = endpoint.assigned_addresses
+    addresses = member_addresses(
+        f"{name}.conf", config, tunnel, endpoint.id, network.id, assigned, families
+    )
+    _check_gateways(endpoint, tunnel, member_gateways(config, addresses, tunnel, routers))
+    return member_plan(endpoint.id, network.id, name, config, addresses, tunnel, routers, families)
+
+
+def _check_gateways(
+    endpoint: Endpoint, tunnel: TunnelSettings, found: Collection[IPAddress]
+) -> None:
+    has, wants = bool(endpoint.gateways), bool(found)
+    if wants > has or (has and tunnel.default != "gateway"):
+        message = "wireguard-default counts at the container's next start"
+        raise PluginError(Code.NEXT_START, message)
+
+
+def router(
+    network: Network,
+    endpoints: Iterable[Endpoint],
+    config: InterfaceConfig,
+    settings: Settings,
+    families: Families,
+    mtu: int | None,
+) -> RouterPlan:
+    """Return the plan of a shared network's router; ``endpoints`` are the network's.
+
+    Raises:
+        PluginError: the settings conflict, or the file and the network's subnets do.
+    """
+    name, gateway_values = f"{network.configuration}.conf", network.gateway_values
+    tunnel = tunnel_settings(network, settings)
+    check_tunnel(tunnel)
+    check_endpoints(name, config, families)
+    subnets = [each.network for each in gateway_values]
+    check_network(name, config, tunnel, subnets, gateway_values, internal=network.internal)
+    forwards = (each for endpoint in endpoints for each in forwards_of(endpoint))
+    return router_plan(
+        network.id,
+        gateway_values,
+        config,
+        tunnel,
+        families,
+        forwards,
+        internal=network.internal,
+        mtu=mtu,
+    )
+
+
+def forwards_of(endpoint: Endpoint) -> tuple[Forward, ...]:
+    """Return the forwarded ports of a container's own option, each with an address of its own.
+
+    Raises:
+        PluginError: the option is wrong.
+    """
+    text = endpoint.tunnel.get("forward", "")
+    own = override(TunnelSettings(), {"forward": text}).forward
+    return member_forwards(own, endpoint.assigned_addresses)
 
 
 def warnings(
@@ -58,5 +133,6 @@ def warnings(
 
 
 def _tunnel(endpoint: Endpoint, network: Network | None, settings: Settings) -> TunnelSettings:
-    options = (network.tunnel if network else {}, endpoint.tunnel)
-    return override(settings.tunnel(endpoint.configuration), *options)
+    if network:
+        return tunnel_settings(network, settings, endpoint.tunnel)
+    return override(settings.tunnel(endpoint.configuration), endpoint.tunnel)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wgplugin.errors import BackendError
 from wgplugin.model.backends import Container, ContainerKernel
 from wgplugin.model.namespace import Plan
 from wgplugin.model.order import arrange
-from wgplugin.networks.pauses import Pauses
+from wgplugin.networks.follow import follow
 from wgplugin.timings import Timings
-
-log = logging.getLogger(__name__)
 
 Wake = Callable[[], None]
 
@@ -129,25 +125,9 @@ class Sandbox:
             member.wake()
 
     async def _follow(self, container: Container) -> None:
-        """Wake the tunnels at each notice; more and more seldom if one follows the other.
+        await follow(container, self.key, self._wake_all, self._timings, self._is_coming)
+        self._let_go()
+        self._wake_all()
 
-        If there can't be any, the namespace is opened anew after a while.
-        """
-        pauses = Pauses(self._timings.notice_pause, self._timings.notice_longest)
-        loop = asyncio.get_running_loop()
-        last = loop.time()
-        while True:
-            try:
-                await container.changed()
-            except BackendError as error:
-                log.warning("%s: %s", self.key, error)
-                await asyncio.sleep(self._timings.observe)
-                self._let_go()
-                self._wake_all()
-                return
-            is_coming = any(member.is_coming for member in self._members.values())
-            if is_coming or loop.time() - last > self._timings.notice_longest:
-                pauses.reset()
-            self._wake_all()
-            await asyncio.sleep(pauses.next())
-            last = loop.time()
+    def _is_coming(self) -> bool:
+        return any(member.is_coming for member in self._members.values())

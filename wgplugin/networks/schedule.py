@@ -1,4 +1,4 @@
-"""When a tunnel's next attempt and its next look are due. Pure."""
+"""When the next attempt to reach a desired state is due. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from wgplugin.networks.pauses import Pauses
 class Schedule:
     """All times are in seconds, by one clock. An attempt is due at first, and after wake()."""
 
-    def __init__(self, look_at: float, retries: Pauses) -> None:
-        """Have the first look at ``look_at``; ``retries`` come after failed attempts."""
-        self._look_at = look_at
+    def __init__(self, retries: Pauses) -> None:
+        """Let ``retries`` pass after failed attempts."""
         self._retries = retries
         self._is_awake = True
         self._attempt_at = 0.0
@@ -34,14 +33,6 @@ class Schedule:
             self._retries.reset()
         else:
             self._is_awake, self._attempt_at = True, now + self._retries.next()
-
-    def is_look_due(self, now: float) -> bool:
-        """Return whether it is time for a look."""
-        return now >= self._look_at
-
-    def looked(self, now: float, pace: float) -> None:
-        """Have the next look ``pace`` seconds from now."""
-        self._look_at = now + pace
 
     def pause(self, now: float) -> float | None:
         """Return the seconds until an attempt is due, 0 if it is already; None for never."""

@@ -23,12 +23,21 @@ class PeerStatus(msgspec.Struct, frozen=True):
     allowed_ips: tuple[str, ...]
 
 
+class ContainerStatus(msgspec.Struct, frozen=True):
+    """A container on a shared network; ``error`` is empty if all is well."""
+
+    endpoint: str
+    namespace: str
+    error: str = ""
+
+
 class TunnelStatus(msgspec.Struct, frozen=True):
-    """A container's tunnel.
+    """A container's tunnel, or that of a shared network, whose ``endpoint`` is empty.
 
     ``health`` is "up", "stale" or "never"; "unknown" if containers can't be entered.
     ``interface`` and ``namespace`` are empty if unknown. ``configured`` is the time of the file's
-    last application, in seconds since 1970. ``error`` is empty if all is well.
+    last application, in seconds since 1970. ``error`` is empty if all is well. ``containers`` are
+    those of a shared network.
     """
 
     endpoint: str
@@ -40,6 +49,7 @@ class TunnelStatus(msgspec.Struct, frozen=True):
     configured: float | None = None
     error: str = ""
     peers: tuple[PeerStatus, ...] = ()
+    containers: tuple[ContainerStatus, ...] = ()
 
 
 class Status(msgspec.Struct, frozen=True):

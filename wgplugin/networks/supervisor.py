@@ -1,4 +1,4 @@
-"""The live edition's work besides Docker's calls, for all tunnels in containers.
+"""The live edition's work besides Docker's calls, for all networks in containers.
 
 A failure here is logged and shown in the status; a call of Docker's goes on. A tunnel that can't be
 changed stays as it is, and blocks other ways out as before.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
@@ -19,8 +19,13 @@ from wgplugin.conf.folder import Files
 from wgplugin.errors import BackendError, PluginError, StoreError
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.docker_routes import DockerRoute
+from wgplugin.networks.attachment import Attachment
 from wgplugin.networks.edits import Edits
 from wgplugin.networks.insides import Limits
+from wgplugin.networks.member import Member
+from wgplugin.networks.rounds import Rounds
+from wgplugin.networks.router import Router
+from wgplugin.networks.routers import Routers
 from wgplugin.networks.sandbox import Sandbox
 from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus
@@ -36,38 +41,44 @@ NO_FRAMES = (
 
 
 class Supervisor:
-    """Looks after every tunnel in a container; see `insides.Insides`."""
+    """Looks after every network in a container, and every router; see `insides.Insides`."""
 
     edition = "live"
     limits = Limits(addresses_per_family=sys.maxsize, finds_peers_later=True, redirects_dns=True)
 
-    def __init__(self, services: Services, edits: Edits) -> None:
+    def __init__(self, services: Services, edits: Edits, routers: Routers) -> None:
         """Use these parts of the plugin; ``edits`` tells when the files change."""
         self._services = services
-        self._edits = edits
-        self._tunnels: dict[str, Tunnel] = {}
+        self.routers = routers
+        self.attachments: dict[str, Attachment] = {}
+        """All networks in containers by their endpoints, oldest first."""
         self._sandboxes: dict[str, Sandbox] = {}
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._catching_up: set[asyncio.Task[None]] = set()
         self._ending: dict[str, tuple[Sandbox, asyncio.Task[None]]] = {}
         self._coming: dict[str, tuple[Files, DeviceConfig]] = {}
         self._reached: set[str] = set()
+        self._rounds = Rounds(services, edits, self._watched)
 
     @property
     def tunnels(self) -> tuple[Tunnel, ...]:
-        """All tunnels, oldest first."""
-        return tuple(self._tunnels.values())
+        """All containers' own tunnels, oldest first."""
+        return tuple(each for each in self.attachments.values() if isinstance(each, Tunnel))
 
     async def check(self) -> None:
         """Check that the kernel has all parts of nftables."""
         await self._services.containers.check_firewall()
+
+    async def begin(self) -> None:
+        """Find the routers."""
+        await self.routers.find()
 
     def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
         """Keep these until Docker has joined the endpoint."""
         self._coming[endpoint.id] = files, device
 
     async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
-        """Take over a tunnel whose device Docker is about to put into a container."""
+        """Take over a network whose device Docker is about to put into a container."""
         endpoint = msgspec.structs.replace(endpoint, sandbox=sandbox)
         try:
             await self._services.endpoints.put(endpoint)
@@ -76,124 +87,109 @@ class Supervisor:
                 "endpoint %.12s won't be known to the plugin's next run: %s", endpoint.id, error
             )
         coming = self._coming.pop(endpoint.id, None)
-        tunnel = self._add(endpoint)
+        attachment = self._add(endpoint)
         # What another tunnel's end still does there would undo what this one does.
-        ending = [task for where, task in self._ending.values() if where is tunnel.sandbox]
+        ending = [task for where, task in self._ending.values() if where is attachment.sandbox]
         try:
             if ending:
                 await asyncio.wait(ending)
-            if coming:
-                tunnel.take(*coming)
-            else:
-                await tunnel.read()
-            # Docker fails to set a route that another tunnel has.
-            others = (each for each in self.tunnels if each.sandbox is tunnel.sandbox)
-            taken = {net for other in others for net in other.expected}
-            given = tuple(each for each in endpoint.route_values if each.destination not in taken)
-            closed = await tunnel.block_exits(given)
+            if isinstance(attachment, Tunnel):
+                await attachment.prepare(coming)
+            given = self._settable(attachment)
+            closed = await attachment.block_exits(given)
         except asyncio.CancelledError:
             # The container may be running, and goes on without this network.
             self._forget(endpoint.id)
-            await self._to_the_end(endpoint.id, tunnel.withdraw(), tunnel.sandbox)
+            await self._to_the_end(endpoint.id, attachment.withdraw(), attachment.sandbox)
             raise
-        if tunnel.sandbox.container:
+        if attachment.sandbox.container:
             self._reached.add(endpoint.id)
-        self._keep(tunnel)
-        catching_up = asyncio.create_task(self._catch_up(tunnel))
-        self._catching_up.add(catching_up)
-        catching_up.add_done_callback(self._catching_up.discard)
+        self._keep(attachment)
+        if isinstance(attachment, Tunnel):
+            catching_up = asyncio.create_task(self._catch_up(attachment))
+            self._catching_up.add(catching_up)
+            catching_up.add_done_callback(self._catching_up.discard)
         return () if closed else given
 
     async def settled(self, endpoint_id: str) -> None:
-        """Wait until a tunnel is set up, if its container was there when it joined.
+        """Wait until a network is set up, if its container was there when it joined.
 
         Docker 28 asks for an endpoint's details after the join and before the container's first
         instruction. Other releases ask before the container exists.
         """
-        tunnel = self._tunnels.get(endpoint_id)
-        if tunnel is None or endpoint_id not in self._reached:
+        attachment = self.attachments.get(endpoint_id)
+        if attachment is None or endpoint_id not in self._reached:
             return
-        tunnel.wake()
+        attachment.keeper.wake()
         try:
             async with asyncio.timeout(self._services.timings.set_up):
-                await tunnel.is_ready.wait()
+                await attachment.is_ready.wait()
         except TimeoutError:
-            tunnel.note_early_start()
+            attachment.note_early_start()
 
     async def leave(self, endpoint_id: str) -> None:
-        """Remove a tunnel from its container, except its device."""
-        tunnel = self._forget(endpoint_id)
-        if tunnel:
-            await self._to_the_end(endpoint_id, tunnel.end(), tunnel.sandbox)
+        """Remove a network from its container, except its device."""
+        attachment = self._forget(endpoint_id)
+        if attachment:
+            await self._to_the_end(endpoint_id, attachment.end(), attachment.sandbox)
         elif ending := self._ending.get(endpoint_id):
             await asyncio.shield(ending[1])
 
     async def resume(self) -> None:
-        """Take over the tunnels from before the plugin's start."""
+        """Take over the routers, and the networks in containers, from before the plugin's start."""
+        await self.routers.resume()
         found = [
             self._add(endpoint, arrived=True)
             for endpoint in self._services.endpoints
-            if endpoint.sandbox and endpoint.id not in self._tunnels
+            if endpoint.sandbox and endpoint.id not in self.attachments
         ]
         # Each needs its place among the others before anything is changed.
-        for tunnel in found:
-            await tunnel.read()
-        for tunnel in found:
-            self._keep(tunnel)
+        for attachment in found:
+            if isinstance(attachment, Tunnel):
+                await attachment.prepare()
+        for attachment in found:
+            self._keep(attachment)
 
     async def run(self) -> None:
-        """Keep all tunnels in line with the files, until cancelled."""
+        """Keep all networks in containers in line with the files, until cancelled."""
         try:
             await self.resume()
             await self._tell_limits()
             await asyncio.gather(
-                self._make_rounds(), self._follow_edits(), self._follow_containers()
+                self._rounds.run(self._drop_forgotten),
+                self._rounds.follow_edits(),
+                self._follow_containers(),
             )
         finally:
             for task in (*self._keeping.values(), *self._catching_up):
                 task.cancel()
             for sandbox in self._sandboxes.values():
                 sandbox.close()
+            self.routers.close()
 
     async def statuses(self) -> tuple[TunnelStatus, ...]:
         """Look at all tunnels, and return their status; one that is late is shown as seen last."""
-        tunnels = self.tunnels
-        await self._look(tunnels)
-        return tuple(tunnel.status() for tunnel in tunnels)
+        watched = self._watched()
+        await self._rounds.look(watched)
+        return tuple(each.status() for each in watched)
 
-    async def _look(self, tunnels: Iterable[Tunnel]) -> None:
-        """Look at tunnels, all at once: a look by itself takes longer to begin than to do."""
-        looks = [(tunnel, tunnel.look()) for tunnel in tunnels]
-        there = [(tunnel, container) for tunnel, container in looks if container]
-        asked = [(container, tunnel.device) for tunnel, container in there]
-        seen = await self._services.containers.observe(asked, self._services.timings.status)
-        for (tunnel, _), each in zip(there, seen, strict=True):
-            tunnel.see(each)
+    def _watched(self) -> tuple[Tunnel | Router, ...]:
+        return (*self.tunnels, *self.routers)
 
-    async def _make_rounds(self) -> None:
-        """Look at each tunnel now and then, and drop those whose endpoint Docker has dropped."""
-        services = self._services
-        while True:
-            await asyncio.sleep(services.timings.round)
-            now = services.clock.monotonic()
-            due = [tunnel for tunnel in self.tunnels if tunnel.is_look_due(now)]
-            try:
-                for tunnel in due:
-                    if services.endpoints.get(tunnel.endpoint.id) is None:
-                        await self.leave(tunnel.endpoint.id)
-                if due:
-                    await self._look(due)
-            except Exception:
-                log.exception("the tunnels can't be looked at [%s]", Code.FAILED)
+    def _settable(self, attachment: Attachment) -> tuple[DockerRoute, ...]:
+        """Return the routes for Docker to set: it fails to set one that another network has."""
+        others = (each for each in self.attachments.values() if each.sandbox is attachment.sandbox)
+        taken = {net for other in others for net in other.expected}
+        routes = attachment.endpoint.route_values
+        return tuple(each for each in routes if each.destination not in taken)
 
-    async def _follow_edits(self) -> None:
-        def names() -> set[str]:
-            return {tunnel.endpoint.configuration for tunnel in self.tunnels}
-
-        async for versions in self._edits.follow(names):
-            for tunnel in self.tunnels:
-                if version := versions.get(tunnel.endpoint.configuration):
-                    tunnel.edited(version)
+    def _drop_forgotten(self) -> None:
+        """Drop what Docker has dropped without a call."""
+        for endpoint_id in tuple(self.attachments):
+            if self._services.endpoints.get(endpoint_id) is None:
+                dropping = asyncio.create_task(self.leave(endpoint_id))
+                self._catching_up.add(dropping)
+                dropping.add_done_callback(self._catching_up.discard)
 
     async def _follow_containers(self) -> None:
         """Let go of the containers that Docker takes away, also if it doesn't say so."""
@@ -206,9 +202,10 @@ class Supervisor:
                 await asyncio.sleep(timings.observe)
             for sandbox in tuple(self._sandboxes.values()):
                 sandbox.check()
+            await self.routers.check_pins()
             await asyncio.sleep(timings.glance)
 
-    def _add(self, endpoint: Endpoint, *, arrived: bool = False) -> Tunnel:
+    def _add(self, endpoint: Endpoint, *, arrived: bool = False) -> Attachment:
         former = self._forget(endpoint.id)
         if former:
             former.leave()
@@ -218,36 +215,42 @@ class Supervisor:
         if sandbox is None:
             sandbox = Sandbox(key, services.containers, services.timings)
             self._sandboxes[key] = sandbox
-        tunnel = Tunnel(endpoint, sandbox, services, arrived=arrived)
-        self._tunnels[endpoint.id] = tunnel
-        return tunnel
+        attachment: Attachment
+        network = services.networks.get(endpoint.network_id)
+        if network and network.mode == "shared":
+            router = self.routers.of(network)
+            attachment = Member(endpoint, sandbox, services, router, arrived=arrived)
+        else:
+            attachment = Tunnel(endpoint, sandbox, services, arrived=arrived)
+        self.attachments[endpoint.id] = attachment
+        return attachment
 
-    def _keep(self, tunnel: Tunnel) -> None:
-        """Begin to look after a tunnel, unless it has left by now."""
-        endpoint_id = tunnel.endpoint.id
-        if self._tunnels.get(endpoint_id) is tunnel:
-            self._keeping[endpoint_id] = asyncio.create_task(tunnel.run())
+    def _keep(self, attachment: Attachment) -> None:
+        """Begin to look after a network in a container, unless it has left by now."""
+        endpoint_id = attachment.endpoint.id
+        if self.attachments.get(endpoint_id) is attachment:
+            self._keeping[endpoint_id] = asyncio.create_task(attachment.run())
 
     async def _catch_up(self, tunnel: Tunnel) -> None:
         """Notice an edit between the making of a tunnel's device and its join."""
-        version, name = self._services.folder.version, tunnel.endpoint.configuration
+        version, name = self._services.folder.version, tunnel.configuration
         before = await asyncio.to_thread(version, name)
         await asyncio.sleep(self._services.timings.still)
         # What changes from now on gives notice.
         if await asyncio.to_thread(version, name) == before:
             tunnel.edited(before)
 
-    def _forget(self, endpoint_id: str) -> Tunnel | None:
+    def _forget(self, endpoint_id: str) -> Attachment | None:
         self._reached.discard(endpoint_id)
         self._coming.pop(endpoint_id, None)
         if task := self._keeping.pop(endpoint_id, None):
             task.cancel()
-        return self._tunnels.pop(endpoint_id, None)
+        return self.attachments.pop(endpoint_id, None)
 
     async def _to_the_end(
         self, endpoint_id: str, work: Coroutine[Any, Any, None], sandbox: Sandbox
     ) -> None:
-        """Do a tunnel's last work, also if the caller is cancelled; then let go of the sandbox."""
+        """Do the last work, also if the caller is cancelled; then let go of the sandbox."""
         ending = asyncio.create_task(work)
         self._ending[endpoint_id] = sandbox, ending
         ending.add_done_callback(lambda _: self._ended(endpoint_id, sandbox))
@@ -258,7 +261,7 @@ class Supervisor:
         self._let_go(sandbox)
 
     def _let_go(self, sandbox: Sandbox) -> None:
-        """Close a sandbox that has no tunnels any more."""
+        """Close a sandbox that has no networks of ours any more."""
         if sandbox.is_empty():
             sandbox.close()
             if self._sandboxes.get(sandbox.key) is sandbox:

@@ -9,7 +9,7 @@ from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.errors import PluginError
 from wgplugin.networks.claims import Endpoints
-from wgplugin.networks.direct import apply_log_level
+from wgplugin.networks.common import apply_log_level
 from wgplugin.networks.insides import Insides
 from wgplugin.networks.status import Status
 from wgplugin.state.records import Network
@@ -43,6 +43,7 @@ class Upkeep:
             apply_log_level(self._folder.settings())
         except PluginError as error:
             log.error("%s", error)
+        await self._insides.begin()
         self._settled = await self._reconcile()
 
     async def run(self) -> None:

@@ -16,7 +16,6 @@ from wgplugin.networks.health import Health, events, health
 from wgplugin.networks.reresolve import Search
 from wgplugin.networks.services import Services
 from wgplugin.networks.status import PeerStatus, peer_status
-from wgplugin.state.records import Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ class Vitals:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        network_id: str,
         services: Services,
         conditions: Conditions,
         move: Callable[[PeerSection, SocketAddress], Awaitable[None]],
@@ -43,7 +42,7 @@ class Vitals:
         self._ages = Ages()
         self._search = Search(
             services.peers,
-            endpoint.network_id,
+            network_id,
             move,
             partial(conditions.note, Condition.PEERS),
             services.timings,

@@ -15,11 +15,12 @@ import msgspec
 from wgplugin.clock import Moment
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
+from wgplugin.model.configuration import Mode
 from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.identity import Id
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 
-VERSION = 4
+VERSION = 5
 
 
 class RecordError(PluginError):
@@ -41,13 +42,23 @@ class Network(Record, frozen=True, kw_only=True):
     """A Docker network: the name of its configuration, and the texts of the tunnel's options.
 
     ``mtu``: the network's option, in bytes, or None. ``addresses``: the last known IP address of
-    each host name in the configuration.
+    each host name in the configuration. ``mode``: that of its creation. In a shared network,
+    ``gateways`` are the router's addresses, one in each subnet and in their order, and ``internal``
+    is whether nothing goes into the tunnel.
     """
 
     configuration: str
     mtu: int | None = None
     tunnel: dict[str, str] = {}
     addresses: dict[str, str] = {}
+    mode: Mode = "container"
+    gateways: tuple[str, ...] = ()
+    internal: bool = False
+
+    @property
+    def gateway_values(self) -> tuple[InterfaceAddress, ...]:
+        """The router's addresses."""
+        return tuple(map(ip_interface, self.gateways))
 
 
 class RouteRecord:
@@ -75,7 +86,7 @@ class Endpoint(Record, frozen=True, kw_only=True):
     container's options. ``created``: the moment of that call. ``tunnel``, ``addresses``: the
     container's options. ``assigned``: the addresses from Docker's IPAM. ``interface``: the device's
     name in the container, without its number. ``sandbox``: the key of the container's network
-    namespace, empty until Join.
+    namespace, empty until Join. ``mac_address``: that of a veth, in a shared network.
     """
 
     network_id: Id
@@ -88,6 +99,7 @@ class Endpoint(Record, frozen=True, kw_only=True):
     assigned: tuple[str, ...] = ()
     interface: str = "wg"
     sandbox: str = ""
+    mac_address: str = ""
 
     @property
     def route_values(self) -> tuple[DockerRoute, ...]:
@@ -129,10 +141,16 @@ def _from_3(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record}
 
 
+def _from_4(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert version 4, which has no shared networks."""
+    return {**record}
+
+
 _FROM: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     1: _from_1,
     2: _from_2,
     3: _from_3,
+    4: _from_4,
 }
 
 R = TypeVar("R", bound=Record)

@@ -100,6 +100,10 @@ class Records(Generic[R]):
         """Return the record, or None."""
         return self._records.get(record_id)
 
+    def knows(self, record_id: str) -> bool:
+        """Return whether there is the record, or one that can't be read."""
+        return record_id in self._records or any(self._folder.glob(f"{record_id}.json*"))
+
     async def put(self, record: R) -> None:
         """Store the record, and replace one with the same id.
 
@@ -197,9 +201,19 @@ class Store:
         self.networks = Records(folder / "networks", Network, durable=True)
         self.endpoints = Records(folder / "endpoints", Endpoint, durable=False)
 
-    def holder(self, configuration: str) -> Endpoint | None:
-        """Return the endpoint that uses the configuration now, or None."""
-        return next((e for e in self.endpoints if e.configuration == configuration), None)
+    def holder(self, endpoint: Endpoint) -> Endpoint | None:
+        """Return another endpoint that uses an endpoint's configuration now, or None.
+
+        The endpoints of one shared network use a configuration together.
+        """
+        network = self.networks.get(endpoint.network_id)
+        is_shared = network is not None and network.mode == "shared"
+        users = (e for e in self.endpoints if e.configuration == endpoint.configuration)
+        for other in users:
+            is_with_it = is_shared and other.network_id == endpoint.network_id
+            if other.id != endpoint.id and not is_with_it:
+                return other
+        return None
 
 
 def _set_aside(path: Path, reason: str) -> None:

@@ -91,11 +91,26 @@ def two_containers(project: Project) -> None:
     assert project.service("second").fetch(WEBSITE) == "10.64.0.3"
 
 
-def web_app(project: Project) -> None:
+def from_the_lan() -> str:
+    """Return the published page."""
     page = ("ip", "netns", "exec", "lan", "curl", "-sf", "-m", "10", f"http://{HOST}:8080/")
     wait_until(lambda: succeeds(*page), "the published page")
-    assert run(*page) == "hello"
+    return run(*page)
+
+
+def web_app(project: Project) -> None:
+    assert from_the_lan() == "hello"
     assert project.service("app").fetch(WEBSITE) == "10.64.0.2"
+
+
+def shared_vpn(project: Project) -> None:
+    assert from_the_lan() == "downloads"
+    downloader, *others = map(project.service, ("downloader", "indexer", "browser"))
+    for each in (downloader, *others):
+        assert each.fetch(WEBSITE) == "10.64.0.2"
+    assert downloader.fetch("indexer") == "index"
+    for each in others:
+        assert each.run("ls", "/sys/class/net").split() == ["eth0", "lo"]
 
 
 def backend(project: Project) -> None:
@@ -109,6 +124,7 @@ def backend(project: Project) -> None:
 CHECKS: dict[str, Callable[[Project], None]] = {
     "backend": backend,
     "one-container": one_container,
+    "shared-vpn": shared_vpn,
     "two-containers": two_containers,
     "web-app": web_app,
     "web-app-live": web_app,

@@ -11,6 +11,8 @@ from tests.e2e.commands import run
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import docker
 from tests.e2e.faults.dockerd import LOG, Dockerd
+from tests.e2e.modes import OWN, Mode
+from tests.e2e.releases import Release, Upgrade
 from tests.opting import skip_all_in
 
 
@@ -20,6 +22,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         skip_all_in(
             Path(__file__).parent, items, "stops and kills the Docker daemon; in the lab alone"
         )
+
+
+@pytest.fixture
+def mode() -> Mode:
+    """The mode of the tests' networks; tests/e2e/live/shared/faults has the other one."""
+    return OWN
+
+
+@pytest.fixture
+def releases(older_release: Release, release: Release) -> Upgrade:
+    """What a plugin is upgraded from and to."""
+    return Upgrade(
+        older_release.reference(f"{older_release.version}-arm64"),
+        release.reference(release.version),
+        f" {release.version}, base edition ",
+    )
 
 
 @pytest.fixture

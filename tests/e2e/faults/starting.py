@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from tests.e2e.commands import TIMEOUT
 from tests.e2e.docker import IMAGE, Container, docker
+from tests.e2e.engine import remove
 
 # What dockerd starts again by itself; a stop of it takes no time.
 RESTARTED = ("--restart", "always", "--stop-signal", "KILL")
@@ -21,7 +22,7 @@ def created(network: str, *options: str) -> Iterator[Container]:
     try:
         yield Container(name)
     finally:
-        docker("rm", "--force", name)
+        remove(name)
 
 
 class Start:

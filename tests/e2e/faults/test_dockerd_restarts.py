@@ -12,6 +12,7 @@ from tests.e2e.faults.names import NAMED_ENDPOINT, NameServer
 from tests.e2e.faults.starting import RESTARTED
 from tests.e2e.faults.state import docker_has, plugin_has
 from tests.e2e.faults.traffic import unbroken
+from tests.e2e.modes import Mode, same_router
 from tests.e2e.provider import WEB_IPV4
 
 # A namespace that dies holds its port for a while; the container that comes back wants it.
@@ -23,31 +24,33 @@ def comes_back(box: Container) -> None:
 
 
 def test_container_comes_back_when_dockerd_is_restarted(
-    configurations: Configurations, dockerd: Dockerd
+    configurations: Configurations, mode: Mode, dockerd: Dockerd
 ) -> None:
     name = configurations.client("stopped", "10.8.34.1/32", allowed_ips="0.0.0.0/0")
-    with network(name) as net, container(net, *RESTARTED) as box:
+    with network(name, *mode.options) as net, container(net, *RESTARTED) as box:
         assert plugin_has() == docker_has()
-        dockerd.end(signal.SIGTERM)
-        stopped = plugin_has()
-        assert len(stopped.networks) == 1
-        assert not stopped.endpoints | stopped.devices
-        dockerd.start()
+        with same_router(mode, net):
+            dockerd.end(signal.SIGTERM)
+            stopped = plugin_has()
+            assert len(stopped.networks) == 1
+            assert not stopped.endpoints | stopped.devices
+            dockerd.start()
         comes_back(box)
         assert box.fetch(WEB_IPV4) == "10.8.34.1"
         assert plugin_has() == docker_has()
 
 
 def test_tunnel_goes_on_and_container_comes_back_when_dockerd_is_killed(
-    configurations: Configurations, dockerd: Dockerd
+    configurations: Configurations, mode: Mode, dockerd: Dockerd
 ) -> None:
     name = configurations.client(
         "orphaned", "10.8.34.2/32", allowed_ips="0.0.0.0/0", interface=PORT
     )
-    with network(name) as net, container(net, *RESTARTED) as box:
-        with unbroken(box):
-            dockerd.end(signal.SIGKILL)
-        dockerd.start()
+    with network(name, *mode.options) as net, container(net, *RESTARTED) as box:
+        with same_router(mode, net):
+            with unbroken(box):
+                dockerd.end(signal.SIGKILL)
+            dockerd.start()
         comes_back(box)
         assert box.fetch(WEB_IPV4) == "10.8.34.2"
         assert plugin_has() == docker_has()
@@ -55,13 +58,13 @@ def test_tunnel_goes_on_and_container_comes_back_when_dockerd_is_killed(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda it: it.name)
 def test_tunnel_loses_nothing_where_containers_outlive_dockerd(
-    configurations: Configurations, dockerd: Dockerd, number: signal.Signals
+    configurations: Configurations, mode: Mode, dockerd: Dockerd, number: signal.Signals
 ) -> None:
     name = configurations.client(
         "outlives", "10.8.34.3/32", allowed_ips="0.0.0.0/0", interface=PORT
     )
-    with network(name) as net, container(net) as box, dockerd.live_restore():
-        with unbroken(box) as traffic:
+    with network(name, *mode.options) as net, container(net) as box, dockerd.live_restore():
+        with same_router(mode, net), unbroken(box) as traffic:
             dockerd.end(number)
             traffic.goes_on()
             dockerd.start()
@@ -72,12 +75,12 @@ def test_tunnel_loses_nothing_where_containers_outlive_dockerd(
 
 
 def test_container_comes_back_before_its_endpoints_name_can_be_resolved(
-    configurations: Configurations, dockerd: Dockerd
+    configurations: Configurations, mode: Mode, dockerd: Dockerd
 ) -> None:
     name = configurations.client(
         "named", "10.8.34.4/32", allowed_ips="0.0.0.0/0", endpoint=NAMED_ENDPOINT
     )
-    with network(name) as net, NameServer() as names:
+    with network(name, *mode.options) as net, NameServer() as names:
         names.answer()
         with container(net, *RESTARTED) as box:
             assert box.fetch(WEB_IPV4) == "10.8.34.4"

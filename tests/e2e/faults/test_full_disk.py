@@ -10,6 +10,7 @@ from tests.e2e.docker import container, create_network, docker, network, state_f
 from tests.e2e.faults.starting import created
 from tests.e2e.faults.state import docker_has, plugin_has
 from tests.e2e.faults.traffic import unbroken
+from tests.e2e.modes import Mode, places
 from tests.e2e.provider import WEB_IPV4
 
 SAID = "the state folder can't be written: [Errno 28] No space left on device"
@@ -43,33 +44,34 @@ def small_disk() -> Iterator[Path]:
 
 
 def test_full_disk_refuses_what_is_new_and_leaves_the_rest_alone(
-    configurations: Configurations,
+    configurations: Configurations, mode: Mode
 ) -> None:
-    running, waiting, new = (
-        configurations.client(f"full-{number}", f"10.8.35.{number}/32", allowed_ips="0.0.0.0/0")
-        for number in range(3)
-    )
+    new = configurations.client("new", "10.8.35.2/32", allowed_ips="0.0.0.0/0")
     with (
         small_disk() as disk,
-        network(running) as net,
-        network(waiting) as other,
-        container(net) as box,
-        created(other) as later,
+        places(mode, configurations, "full", "10.8.35.0", "10.8.35.1") as (running, waiting),
+        container(running.net) as box,
+        created(waiting.net) as later,
     ):
         with unbroken(box) as traffic, full(disk):
-            assert SAID in refused(*create_network("new", new))
+            assert SAID in refused(*create_network("new", new, *mode.options))
             assert SAID in refused("docker", "start", later.name)
             traffic.goes_on()
         assert plugin_has() == docker_has()
         docker("start", later.name)
-        assert later.fetch(WEB_IPV4) == "10.8.35.1"
-        with network(new) as third, container(third) as latest:
+        assert later.fetch(WEB_IPV4) == waiting.address
+        with network(new, *mode.options) as third, container(third) as latest:
             assert latest.fetch(WEB_IPV4) == "10.8.35.2"
         assert plugin_has() == docker_has()
 
 
-def test_container_ends_on_a_full_disk(configurations: Configurations) -> None:
+def test_container_ends_on_a_full_disk(configurations: Configurations, mode: Mode) -> None:
     name = configurations.client("ends", "10.8.35.9/32", allowed_ips="0.0.0.0/0")
-    with small_disk() as disk, network(name) as net, container(net) as box, full(disk):
+    with (
+        small_disk() as disk,
+        network(name, *mode.options) as net,
+        container(net) as box,
+        full(disk),
+    ):
         docker("rm", "--force", box.name)
         assert plugin_has() == docker_has()

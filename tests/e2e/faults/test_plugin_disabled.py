@@ -7,13 +7,16 @@ from tests.e2e.conftest import Configurations
 from tests.e2e.docker import PLUGIN, container, docker, network
 from tests.e2e.faults.state import docker_has, plugin_has
 from tests.e2e.faults.traffic import unbroken
+from tests.e2e.modes import Mode, places, same_router
 from tests.e2e.provider import WEB_IPV4
 
 
-def test_tunnel_loses_nothing_while_the_plugin_is_disabled(configurations: Configurations) -> None:
+def test_tunnel_loses_nothing_while_the_plugin_is_disabled(
+    configurations: Configurations, mode: Mode
+) -> None:
     name = configurations.client("disabled", "10.8.32.1/32", allowed_ips="0.0.0.0/0")
-    with network(name) as net, container(net) as box:
-        with unbroken(box) as traffic:
+    with network(name, *mode.options) as net, container(net) as box:
+        with same_router(mode, net), unbroken(box) as traffic:
             docker("plugin", "disable", "--force", PLUGIN)
             traffic.goes_on()
             docker("plugin", "enable", PLUGIN)
@@ -24,19 +27,14 @@ def test_tunnel_loses_nothing_while_the_plugin_is_disabled(configurations: Confi
 
 
 def test_containers_that_end_while_the_plugin_is_disabled_leave_nothing(
-    configurations: Configurations,
+    configurations: Configurations, mode: Mode
 ) -> None:
-    names = [
-        configurations.client(f"ends-{number}", f"10.8.32.{number}/32", allowed_ips="0.0.0.0/0")
-        for number in (2, 3, 4)
-    ]
+    addresses = ("10.8.32.2", "10.8.32.3", "10.8.32.4")
     with (
-        network(names[0]) as first,
-        network(names[1]) as second,
-        network(names[2]) as third,
-        container(first) as stopped,
-        container(second) as removed,
-        container(third) as box,
+        places(mode, configurations, "ends", *addresses) as (first, second, third),
+        container(first.net) as stopped,
+        container(second.net) as removed,
+        container(third.net) as box,
     ):
         with unbroken(box):
             docker("plugin", "disable", "--force", PLUGIN)
@@ -46,8 +44,8 @@ def test_containers_that_end_while_the_plugin_is_disabled_leave_nothing(
             assert plugin_has().devices
             docker("plugin", "enable", PLUGIN)
             docker("start", stopped.name)
-            assert stopped.fetch(WEB_IPV4) == "10.8.32.2"
+            assert stopped.fetch(WEB_IPV4) == first.address
             wait_until(lambda: plugin_has() == docker_has(), "the plugin to clear up")
-        with container(second) as again:
-            assert again.fetch(WEB_IPV4) == "10.8.32.3"
+        with container(second.net) as again:
+            assert again.fetch(WEB_IPV4) == second.address
             assert plugin_has() == docker_has()

@@ -16,7 +16,7 @@ ANSWERS = 5
 
 
 class Traffic:
-    """Pings from a container's network to the provider, and the answers so far."""
+    """Pings from a container's network, and the answers so far."""
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -28,15 +28,15 @@ class Traffic:
     def goes_on(self) -> None:
         """Wait for further answers."""
         wanted = len(self.answered()) + ANSWERS
-        wait_until(lambda: len(self.answered()) >= wanted, "answers through the tunnel")
+        wait_until(lambda: len(self.answered()) >= wanted, "answers")
 
 
 @contextmanager
-def unbroken(box: Container) -> Iterator[Traffic]:
-    """Not a packet of the container's tunnel is lost while the block lasts."""
+def unbroken(box: Container, to: str = TUNNEL_IPV4) -> Iterator[Traffic]:
+    """Not a packet of a container's is lost while the block lasts; by default in its tunnel."""
     enter = ("nsenter", "--net", "--target", str(box.pid()))
     with tempfile.NamedTemporaryFile() as log:
-        ping = subprocess.Popen([*enter, "ping", "-i", INTERVAL, TUNNEL_IPV4], stdout=log)
+        ping = subprocess.Popen([*enter, "ping", "-i", INTERVAL, to], stdout=log)
         traffic = Traffic(Path(log.name))
         try:
             traffic.goes_on()

@@ -29,6 +29,8 @@ PROBES = tuple(
 )
 # A destination for wireguard-bypass to take out of the tunnel.
 BYPASSED = ip_address("198.19.77.77")
+# The plugin's devices, as they are named on the host (wgplugin/model/identity.py).
+DEVICES = "wgp"
 ENDPOINT = ip_address("198.51.100.2")
 LIMITED_BROADCAST = ip_address("255.255.255.255")
 
@@ -38,8 +40,9 @@ class Boundary:
     """What is known of a container.
 
     The ``marker`` in all that it sends that has room for it, its addresses in the ``tunnel``, the
-    ``subnets`` of its bridges, and the prefixes that ``bypass`` the tunnel. ``host_interfaces``
-    were there before, so none of them is a bridge of the container's.
+    ``subnets`` of its bridges, those of its ``shared`` networks, and the prefixes that ``bypass``
+    the tunnel. ``host_interfaces`` were there before, so none of them is a bridge of the
+    container's.
     """
 
     marker: bytes
@@ -47,6 +50,7 @@ class Boundary:
     host_interfaces: frozenset[str]
     subnets: tuple[Network, ...] = ()
     bypass: tuple[Network, ...] = ()
+    shared: tuple[Network, ...] = ()
 
     def leaks(self, frames: Iterable[Frame]) -> Counter[str]:
         """Return what is outside the tunnel and shouldn't be: each leak with one of its frames."""
@@ -65,6 +69,8 @@ class Boundary:
         where = frame.interface
         if self.marker in frame.packet:
             return f"the container's marker on {where}"
+        if where.startswith(DEVICES):
+            return f"a frame on {where}, a device on its way to a container or from there"
         if frame.ends is None:
             return ""
         for end in frame.ends:
@@ -72,6 +78,8 @@ class Boundary:
                 return f"the probe of {end} on {where}"
             if end in self.tunnel:
                 return f"the tunnel's address {end} on {where}"
+            if _inside(end, self.shared):
+                return f"the shared network's address {end} on {where}"
         if _inside(frame.ends[0], self.subnets):
             return f"a way out of the bridge's subnet on {where}"
         return ""

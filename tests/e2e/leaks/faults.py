@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.e2e.commands import run, wait_until
-from tests.e2e.docker import PLUGIN, docker
+from tests.e2e.docker import plugin_id
 from tests.e2e.leaks.boundary import ENDPOINT
 from tests.e2e.provider import NAMESPACE
 
@@ -45,16 +45,16 @@ def killed_plugin() -> Iterator[None]:
 
 
 def _plugin_processes() -> list[int]:
-    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
+    plugin = plugin_id()
     processes = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
-    return [process for process in processes if _is_of_plugin(process, plugin_id)]
+    return [process for process in processes if _is_of_plugin(process, plugin)]
 
 
-def _is_of_plugin(process: int, plugin_id: str) -> bool:
+def _is_of_plugin(process: int, plugin: str) -> bool:
     """Tell whether a process is the program of a plugin, by its file system and its arguments."""
     folder = Path("/proc", str(process))
     try:
         arguments = (folder / "cmdline").read_bytes().split(b"\0")
-        return b"wgplugin.start" in arguments and plugin_id in (folder / "mountinfo").read_text()
+        return b"wgplugin.start" in arguments and plugin in (folder / "mountinfo").read_text()
     except OSError:
         return False

@@ -125,8 +125,13 @@ def multicast(group: str, payload: bytes, interface: str) -> None:
         sock.sendto(payload, (group, PORT))
 
 
-def attempts(addresses: list[str], marker: str, number: int) -> Iterator[tuple[object, ...]]:
-    """Yield what to call, each with its arguments."""
+def attempts(
+    addresses: list[str], marker: str, number: int, bound: tuple[str, ...] = ("lo", "wg")
+) -> Iterator[tuple[object, ...]]:
+    """Yield what to call, each with its arguments.
+
+    Sockets are ``bound`` to devices whose names begin so.
+    """
     payload = f"{marker} {number}".encode()
     name = f"{number}.{marker}.example"
     names = interfaces()
@@ -142,7 +147,7 @@ def attempts(addresses: list[str], marker: str, number: int) -> Iterator[tuple[o
                 yield udp, address, payload, source
         yield neighbour, address, payload
         for device in names:
-            if device == "lo" or device.startswith("wg"):
+            if device.startswith(bound):
                 yield udp, address, payload, "", device
     yield ask, DOCKERS_RESOLVER, name
     yield udp, BROADCAST, payload
@@ -162,4 +167,5 @@ def main(marker: str, progress: str, *addresses: str) -> None:
         time.sleep(PAUSE)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from tests.e2e.commands import wait_until
 from tests.e2e.docker import IMAGE, Container, docker
+from tests.e2e.engine import remove
 from tests.e2e.leaks.boundary import BYPASSED, ENDPOINT, PROBES, Boundary, Network
 from tests.e2e.leaks.capture import Address, Capture
 from tests.e2e.provider import TUNNEL_IPV4, TUNNEL_IPV6
@@ -127,7 +128,7 @@ class Suspects:
                 docker("start", name)
                 yield Suspect(Container(name), marker, progress, self.outside, self.behind, since)
             finally:
-                docker("rm", "--force", name)
+                remove(name)
 
 
 def _mounts(progress: Path) -> Iterator[str]:

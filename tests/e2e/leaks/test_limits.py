@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.commands import CommandError, run, succeeds, wait_until
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import LIVE, Container, container, docker, network
+from tests.e2e.engine import ask
 from tests.e2e.leaks.boundary import PROBES
 from tests.e2e.leaks.conftest import NULL_IPAM, UPLINK, bridge_network
 from tests.e2e.leaks.probing import IN_TUNNEL_DNS, PYTHON, Bridge, Suspect, Suspects
@@ -203,7 +204,7 @@ def test_socket_that_is_bound_to_an_internal_networks_device_stays(
 
 def test_frame_of_a_packet_socket_leaves(suspects: Suspects, box: Box) -> None:
     start, text = suspects.outside.mark(), token()
-    bridge = docker("network", "inspect", "--format", "{{.Id}}", DUAL)[:12]
+    bridge = ask(f"/networks/{DUAL}")["Id"][:12]
     gateway = Path("/sys/class/net", f"br-{bridge}", "address").read_text().strip()
     box.python(SEND_FRAME, box.device(), gateway, box.on_bridge()[0], PROBE[4], text)
     wait_until(lambda: leaves(suspects, start, text), "the frame")

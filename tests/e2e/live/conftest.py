@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.commands import run, wait_until
-from tests.e2e.docker import LIVE, PLUGIN, docker
+from tests.e2e.commands import wait_until
+from tests.e2e.docker import LIVE, plugin_id
+from tests.e2e.engine import request
+from tests.e2e.modes import OWN, Mode
 
 SETTINGS = "re-resolve-after: 3\nresolve-timeout: 1\n"
 
@@ -17,6 +19,12 @@ SETTINGS = "re-resolve-after: 3\nresolve-timeout: 1\n"
 def live_edition() -> None:
     if not LIVE:
         pytest.skip("needs the live edition: EDITION=live")
+
+
+@pytest.fixture
+def mode() -> Mode:
+    """The mode of the tests' networks; the tests of shared networks have the other one."""
+    return OWN
 
 
 @pytest.fixture
@@ -29,13 +37,12 @@ def settings(config_dir: Path) -> Path:
 
 def plugin_socket() -> Path:
     """Return where the plugin under test answers."""
-    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
-    return Path("/run/docker/plugins", plugin_id, "wireguard.sock")
+    return Path("/run/docker/plugins", plugin_id(), "wireguard.sock")
 
 
 def get(path: str) -> str:
     """Return what the plugin answers to a GET request."""
-    return run("curl", "-sSf", "--unix-socket", str(plugin_socket()), f"http://plugin{path}")
+    return request("GET", path, of=plugin_socket()).decode()
 
 
 def tunnel(configuration: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.commands import wait_until
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import Container, container, docker, network
+from tests.e2e.engine import ask
 from tests.e2e.live.conftest import tunnel, wait_for
 from tests.e2e.live.test_moving import (
     ELSEWHERE,
@@ -43,13 +44,13 @@ def ruleset(box: Container) -> str:
     return box.in_namespace("nft", "list", "ruleset", "inet")
 
 
-def routing(box: Container) -> set[str]:
+def routing(box: Container, device: str = "wg0") -> set[str]:
     """Return a container's addresses, rules, and routes, without those of the kernel's own."""
     shown = [
         box.in_namespace("ip", *family, *what)
         for family in (("-4",), ("-6",))
         for what in (
-            ("-brief", "address", "show", "dev", "wg0", "scope", "global"),
+            ("-brief", "address", "show", "dev", device, "scope", "global"),
             ("rule",),
             ("route", "show", "table", "51820"),
         )
@@ -61,7 +62,7 @@ def routing(box: Container) -> set[str]:
 def refused_nftables(box: Container, net: str) -> Iterator[None]:
     """Let nobody else use the name of a tunnel's table, for as long as the block lasts."""
     # The number in a table's name is made of the network's id (wgplugin/model/identity.py).
-    network_id = docker("network", "inspect", "--format", "{{.Id}}", net)
+    network_id = ask(f"/networks/{net}")["Id"]
     name = f"wireguard-{sha256(network_id.encode()).hexdigest()[:7]}"
     command = ["nsenter", "--net", "--target", str(box.pid()), "nft", "--interactive"]
     owner = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, bufsize=1)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.commands import run, wait_until
 from tests.e2e.conftest import Configurations
-from tests.e2e.docker import PLUGIN, container, docker, network
+from tests.e2e.docker import container, network, plugin_id
 from tests.e2e.live.conftest import get, tunnel, wait_for
 from tests.e2e.provider import ENDPOINT, WEB_IPV4, Provider
 
@@ -56,8 +56,7 @@ def test_metrics_have_what_the_status_has(configurations: Configurations) -> Non
 def test_people_get_a_table_from_the_socket_that_is_found(configurations: Configurations) -> None:
     if "LAB_SOURCE" not in os.environ:
         pytest.skip("enters the plugin's root file system, in the lab alone")
-    plugin_id = docker("plugin", "inspect", "--format", "{{.Id}}", PLUGIN)
-    root = Path("/var/lib/docker/plugins", plugin_id, "rootfs")
+    root = Path("/var/lib/docker/plugins", plugin_id(), "rootfs")
     status = f"mount --bind /run {root}/run && chroot {root} /usr/bin/python3 -I -m wgplugin status"
     name = configurations.client("shown", "10.8.92.1/32", allowed_ips="203.0.113.0/24")
     with network(name) as net, container(net) as box:

@@ -77,6 +77,26 @@ async def test_refusal_of_the_kernel_at_set_up_heals(
         expect_right(host)
 
 
+async def test_container_that_came_late_and_can_t_be_set_up_is_closed(tmp_path: Path) -> None:
+    """Before Docker 28, there is no container yet when it asks to join."""
+    host = LiveHost(tmp_path)
+    host.edit()
+    async with host.kept():
+        await host.create()
+        host.containers.failing.add("apply")
+        assert (await host.enter()).static_routes
+        host.containers.namespaces[KEY] = Namespace()
+        host.move()
+        host.inside.routing |= {Route(net, namespace.MAIN_TABLE) for net in host.tunnel.expected}
+        host.inside.give_notice()
+        await asyncio.sleep(HEALED)
+        assert is_closed(host)
+        assert OWNER in host.inside.firewalls
+        host.containers.failing.clear()
+        await asyncio.sleep(HEALED)
+        expect_right(host)
+
+
 @pytest.mark.parametrize("method", ["apply", "apply_firewall"])
 async def test_failure_and_its_end_are_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, method: str

@@ -43,8 +43,8 @@ async def test_looks_at_many_tunnels_are_spread_over_time(host: LiveHost) -> Non
     (host.folder / "other.conf").write_text(host.text.replace("10.", "172."))
     await host.start_container()
     await host.create_network("n2", "other")
-    await host.create_endpoint("n2", "e2")
-    await host.join("n2", "e2", host.tunnel.endpoint.sandbox)
+    await host.create_endpoint("n2", "e6")
+    await host.join("n2", "e6", host.tunnel.endpoint.sandbox)
     async with host.started_anew("10.0.0.0/8"):
         first = []
         for _ in range(100):
@@ -93,7 +93,7 @@ async def test_device_that_is_to_come_is_not_reported_as_gone(host: LiveHost) ->
     host.containers.namespaces[KEY] = Namespace()
     await host.create()
     await host.enter()
-    await asyncio.sleep(2 * TIMINGS.observe)
+    await asyncio.sleep(TIMINGS.device_late - 1)
     assert not host.tunnel.error
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tests.e2e.leaks.probing import Bridge
 from tests.e2e.live.leaks.scene import OUTSIDE, Box, Scene, Seen, Tunnel
 
 # Peers in the tunnel that don't exist, so that nobody else answers; by version.
@@ -30,12 +31,12 @@ def neighbour(scene: Scene) -> Iterator[Box]:
         yield box
 
 
-def divert(box: Box, other: Box) -> Diverted:
-    """Let the neighbour offer itself as router, and then send past the tunnel."""
+def divert(box: Box, other: Box, on: Bridge | Tunnel) -> Diverted:
+    """Let a neighbour on a network offer itself as router, and then send past the tunnel."""
     # Redirects count only for an address that is in use.
     box.program("sender", "plain", box.marker, "1", REDIRECTED)
     start = box.outside.mark()
-    other.program("neighbour", "advertise", ADVERTISED, REDIRECTED, box.mac())
+    other.program("neighbour", "advertise", ADVERTISED, REDIRECTED, box.mac(on))
     box.send("everything", *(address for address in OUTSIDE if ":" in address))
     shown = box.in_namespace("ip", "-6", "route", "show", "table", "all")
     routes = [line for line in shown.splitlines() if re.search(r"proto (ra|redirect)", line)]
@@ -45,19 +46,24 @@ def divert(box: Box, other: Box) -> Diverted:
 def intrude(scene: Scene, tunnel: Tunnel, box: Box, other: Box) -> set[str]:
     """Return the kinds of packets to the tunnel's address that the container takes or answers."""
     taken = set()
-    for address in tunnel.addresses:
+    mac = box.mac(scene.bridge)
+    for address in box.addresses(tunnel):
         version = 6 if ":" in address else 4
         source = other.address(scene.bridge, version)
-        taken |= set(other.program("neighbour", "knock", box.mac(), source, address).split())
-        if datagrams(box, other, PEERS[version]):
+        taken |= set(other.program("neighbour", "knock", mac, source, address).split())
+        if datagrams(box, other, mac, PEERS[version]):
             taken.add("datagram")
     return taken
 
 
-def datagrams(box: Box, other: Box, peer: str) -> str:
-    """Return what a socket that is connected to a peer in the tunnel got from the neighbour."""
-    with box.begin("listener", peer, PORT) as listener:
+def datagrams(box: Box, other: Box, mac: str, peer: str, *to: str) -> str:
+    """Return what a socket that is connected to a peer got from the neighbour.
+
+    ``to``: the socket's own address, if not the one by which the peer is reached. The neighbour
+    sends to ``mac``, and pretends to be the peer.
+    """
+    with box.begin("listener", peer, PORT, *to) as listener:
         assert listener.stdout is not None
         own, port = listener.stdout.readline().split()
-        other.program("neighbour", "forge", box.mac(), peer, PORT, own, port, box.marker)
+        other.program("neighbour", "forge", mac, peer, PORT, own, port, box.marker)
         return listener.communicate("\n")[0]

@@ -34,7 +34,7 @@ REAL_PORT = Leak(
 )
 OPEN_AT_THE_END = Leak(
     name="open-at-the-end",
-    module="networks/tunnel.py",
+    module="networks/attachment.py",
     text="if plan and (plan.opens or not namespace.only_in(plan, others)):",
     instead="if plan:",
 )
@@ -55,9 +55,73 @@ CLIENTS_OF_A_PLAN = (
     Leak("called", "kernel/firewall.py", "def _clients() ->", "def _clients(plan) ->"),
 )
 """What `OTHERS_REPLIES` needs."""
+NO_KILL_SWITCH = Leak(
+    name="no-kill-switch",
+    module="model/namespace.py",
+    text='yield Route(net, TABLE, "unreachable", _UNREACHABLE | plan.owner)',
+    instead="pass",
+)
+TAKEN_FOR_ANOTHER = Leak(
+    name="taken-for-another",
+    module="kernel/firewall.py",
+    text="""    begun = (
+        *_from_others(),""",
+    instead="""    begun = (
+        *nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET),""",
+)
+"""A veth to a router is taken for another network's device."""
+OPEN_ROUTER = Leak(
+    name="open-router",
+    module="kernel/router_table.py",
+    text="yield (*_in_by(BRIDGE), *_out_by(DEVICE), *_ACCEPT)",
+    instead="yield (*_in_by(BRIDGE), *_ACCEPT)",
+)
+OPEN_LOOPBACK = Leak(
+    name="open-loopback",
+    module="kernel/firewall.py",
+    text="*nftables.address_type(nftables.FIB_DADDR | nftables.FIB_IIF, _LOCAL, equal=False),",
+    instead="*nftables.meta(nftables.META_NFPROTO, bytes([255])),",
+)
+OPEN_TO_PEERS = Leak(
+    name="open-to-peers",
+    module="kernel/router_table.py",
+    text="wanted = nftables.ct_bits(nftables.CT_STATUS, _DNATED) if plan.nat else ()",
+    instead="wanted = ()",
+)
 ADVERTISEMENTS = Leak(
     name="advertisements",
     module="kernel/firewall.py",
     text="if any(net.version == 6 for net in plan.inside):",
     instead="if False:",
 )
+
+
+def _refusal(name: str, module: str, text: str) -> Leak:
+    """Have the kernel refuse what begins with a text, as long as a file of that name is there."""
+    line = text.rpartition("\n")[2]
+    indent = " " * (len(line) - len(line.lstrip()))
+    refuse = f'if __import__("os").path.exists("/etc/wireguard/{name}"):'
+    instead = (
+        text[: len(text) - len(line)]
+        + f'{indent}{refuse}\n{indent}    raise OSError(95, "{name}")\n{line}'
+    )
+    return Leak(name, module, text, instead)
+
+
+NO_NFTABLES = _refusal("no-nftables", "kernel/netfilter.py", '        batch = b"".join(messages)')
+NO_DEVICE = _refusal(
+    "no-device",
+    "kernel/router.py",
+    "    yield from tunnels.set_wireguard(space, link, config, moved)",
+)
+NO_PORT = _refusal(
+    "no-port",
+    "kernel/router.py",
+    "    list(_set_port(space, _found(space, port), bridge, wanted))",
+)
+NO_WAY_IN = _refusal(
+    "no-way-in", "kernel/apply.py", "            links.tune()\n            done += _set("
+)
+REFUSALS = (NO_NFTABLES, NO_DEVICE, NO_PORT, NO_WAY_IN)
+"""Not leaks, but what fails half-way, and mustn't leak: each as long as a file of its name is in
+the configuration folder."""

@@ -16,12 +16,14 @@ from tests.e2e.live.leaks.scene import (
     Box,
     Scene,
     Seen,
+    Tunnel,
     answered_for,
     gateways,
 )
 from tests.e2e.provider import NAMESPACE, TUNNEL_IPV4, WEB_IPV4
 
 IN_PROVIDER = ("ip", "netns", "exec", NAMESPACE)
+WEB = ("80",)
 SERVE_WEB = "echo hello >/index.html; exec httpd -f -h /"
 TICKS = "/tmp/ticks"
 STREAM_PORT = "7777"
@@ -52,9 +54,11 @@ def host_asks_itself() -> Iterator[None]:
         tcp = stack.enter_context(socket.create_server((LOOPBACK_RESOLVER, 53)))
         thread = threading.Thread(target=_take, args=(tcp,), daemon=True)
         thread.start()
-        yield
-        tcp.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield
+        finally:
+            tcp.shutdown(socket.SHUT_RDWR)
+            thread.join()
 
 
 def _take(server: socket.socket) -> None:
@@ -71,8 +75,8 @@ def calls(scene: Scene, *, beside_a_bridge: bool) -> set[str]:
     wrong = set()
     on_bridge = (scene.bridge,) if beside_a_bridge else ()
     with (
-        scene.tunnel("call-a", "100.66.1.1/32", allowed_ips="10.8.0.0/16") as a,
-        scene.tunnel("call-b", "100.66.1.2/32", allowed_ips="203.0.113.0/24") as b,
+        scene.tunnel("call-a", "100.66.1.1/32", allowed_ips="10.8.0.0/16", ports=WEB) as a,
+        scene.tunnel("call-b", "100.66.1.2/32", allowed_ips="203.0.113.0/24", ports=WEB) as b,
         scene.box(*on_bridge, a, b, command=SERVE_WEB) as box,
     ):
         # The provider learns the host's port by what comes from there.
@@ -91,7 +95,7 @@ def reload(scene: Scene) -> Counter[str]:
     old, new = ("100.66.2.1", "fd08:112::1"), ("100.66.2.2", "fd08:112::2")
     own = [f"{address}/{128 if ':' in address else 32}" for address in (*old, *new)]
     with (
-        scene.tunnel("reload", *own) as tunnel,
+        scene.tunnel("reload", *own, ports=(STREAM_PORT,)) as tunnel,
         ExitStack() as stack,
     ):
         path = scene.configurations.folder / f"{tunnel.configuration}.conf"
@@ -107,14 +111,15 @@ def reload(scene: Scene) -> Counter[str]:
             assert client.stdout.readline().strip() == box.marker
         start = box.outside.mark()
         path.write_text(text.replace(f"{own[0]}, {own[1]}, ", ""))
-        wait_until(lambda: _has(box, new, old), "the new addresses")
+        wait_until(lambda: _has(box, tunnel, new, old), "the new addresses")
         end = _ticks(box) + SOME_TICKS
         wait_until(lambda: _ticks(box) >= end, "more of the streams")
         return box.seen(start).leaks
 
 
-def _has(box: Box, new: tuple[str, ...], old: tuple[str, ...]) -> bool:
-    shown = box.run("ip", "address", "show", "wg0")
+def _has(box: Box, tunnel: Tunnel, new: tuple[str, ...], old: tuple[str, ...]) -> bool:
+    command = ("ip", "address", "show", "wg0")
+    shown = tunnel.router(*command) if tunnel.subnets else box.run(*command)
     return all(f" {each}/" in shown for each in new) and not any(
         f" {each}/" in shown for each in old
     )

@@ -2,8 +2,8 @@
 
     python3 -m tests.e2e.live.leaks.sender WAY MARKER ROUNDS ADDRESS...
 
-MARKER is in every packet. With 0 ROUNDS it goes on for ever, and the file in ROUNDS_DONE has the
-number of rounds that are done. What fails, fails.
+MARKER is in every packet. With 0 ROUNDS it goes on for ever, and the file PROGRESS gets a byte for
+each round that is done. What fails, fails.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from tests.e2e.live.leaks.packets import (
     udp,
 )
 
-ROUNDS_DONE = Path("/tmp/rounds")
+PROGRESS = Path("/progress")
 PORT, OWN_PORT = 33478, 5353
 # For neighbours to be found, and for others to get on.
 PAUSE = 0.3
@@ -212,6 +212,11 @@ def send_all(way: str, address: str, payload: bytes) -> None:
                 attempt()
 
 
+def note_round() -> None:
+    with PROGRESS.open("ab") as file:
+        file.write(b".")
+
+
 def main(way: str, marker: str, rounds: str, *addresses: str) -> None:
     if way == "bound":
         give_up_privileges()
@@ -222,7 +227,7 @@ def main(way: str, marker: str, rounds: str, *addresses: str) -> None:
         if number == int(rounds):
             return
         if rounds == "0":
-            ROUNDS_DONE.write_text(str(number))
+            note_round()
 
 
 if __name__ == "__main__":

@@ -2,22 +2,24 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.commands import wait_until
 from tests.e2e.live.leaks import scenarios
+from tests.e2e.live.leaks.modes import CONTAINER, SHARED, in_modes
 from tests.e2e.live.leaks.scene import Scene
 
 DOCKERD_LOG = Path("/var/log/dockerd.log")
 
 
-@pytest.mark.parametrize("beside_a_bridge", [True, False], ids=["bridge", "alone"])
-def test_calls_by_each_of_two_tunnels_are_answered_through_it(
-    scene: Scene, beside_a_bridge: bool
-) -> None:
-    assert scenarios.calls(scene, beside_a_bridge=beside_a_bridge) == set()
+@in_modes(CONTAINER, SHARED)
+def test_calls_by_each_of_two_tunnels_are_answered_through_it(scene: Scene) -> None:
+    assert scenarios.calls(scene, beside_a_bridge=True) == set()
 
 
+def test_calls_are_answered_without_another_network(scene: Scene) -> None:
+    assert scenarios.calls(scene, beside_a_bridge=False) == set()
+
+
+@in_modes(CONTAINER, SHARED)
 def test_connection_whose_address_is_reloaded_stays_in_the_tunnel(scene: Scene) -> None:
     assert not scenarios.reload(scene)
 

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.live.leaks.modes import CONTAINER, SHARED, in_modes
 from tests.e2e.live.leaks.neighbours import divert, intrude, neighbour
 from tests.e2e.live.leaks.scene import Box, Scene, Tunnel, full_tunnel_and_bridge
+
+pytestmark = in_modes(CONTAINER, SHARED)
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +18,11 @@ def placed(scene: Scene) -> Iterator[tuple[Tunnel, Box, Box]]:
 
 
 def test_router_advertisements_and_redirects_change_nothing(
+    scene: Scene,
     placed: tuple[Tunnel, Box, Box],
 ) -> None:
     _, box, other = placed
-    diverted = divert(box, other)
+    diverted = divert(box, other, scene.bridge)
     assert not diverted.seen.leaks
     assert not diverted.routes
 

@@ -6,8 +6,11 @@ from ipaddress import ip_address
 import pytest
 
 from tests.e2e.live.leaks import scenarios
+from tests.e2e.live.leaks.modes import CONTAINER, SHARED, in_modes
 from tests.e2e.live.leaks.scene import OUTSIDE, Box, Scene, full_tunnel_and_bridge, gateways
 from tests.e2e.provider import WEB_IPV4
+
+pytestmark = in_modes(CONTAINER, SHARED)
 
 
 @pytest.fixture(scope="module")

@@ -39,10 +39,15 @@ OPEN_WAYS = (
 
 
 @pytest.fixture(scope="module")
-def open_ways(scene: Scene, config_dir: Path) -> Iterator[Scene]:
-    """The plugin stops nothing that passes over routes."""
-    with leaking_plugin(*OPEN_WAYS, config_dir=config_dir, config=LIVE_CONFIG) as plugin:
-        yield replace(scene, driver=plugin)
+def open_plugin(plugin: str, config_dir: Path) -> Iterator[str]:
+    """It stops nothing that passes over routes."""
+    with leaking_plugin(*OPEN_WAYS, config_dir=config_dir, config=LIVE_CONFIG) as open_plugin:
+        yield open_plugin
+
+
+@pytest.fixture(scope="module")
+def open_ways(scene: Scene, open_plugin: str) -> Scene:
+    return replace(scene, driver=open_plugin)
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +87,19 @@ def test_container_that_is_open_without_its_tunnel_is_caught(open_ways: Scene) -
 
 
 @pytest.fixture(scope="module")
-def old_replies(scene: Scene, config_dir: Path) -> Iterator[Scene]:
-    """The plugin takes replies of another tunnel for those to a client, and routes of neighbours.
+def old_plugin(plugin: str, config_dir: Path) -> Iterator[str]:
+    """It takes replies of another tunnel for those to a client, and routes of neighbours.
 
     Its exits still stop packets.
     """
     faults = (OTHERS_REPLIES, *CLIENTS_OF_A_PLAN, ADVERTISEMENTS)
-    with leaking_plugin(*faults, config_dir=config_dir, config=LIVE_CONFIG) as plugin:
-        yield replace(scene, driver=plugin)
+    with leaking_plugin(*faults, config_dir=config_dir, config=LIVE_CONFIG) as old_plugin:
+        yield old_plugin
+
+
+@pytest.fixture(scope="module")
+def old_replies(scene: Scene, old_plugin: str) -> Scene:
+    return replace(scene, driver=old_plugin)
 
 
 def test_replies_that_leave_the_tunnel_are_caught(old_replies: Scene) -> None:
@@ -101,4 +111,4 @@ def test_routes_of_neighbours_are_caught(old_replies: Scene) -> None:
         full_tunnel_and_bridge(old_replies, "old") as (_, box),
         neighbour(old_replies) as other,
     ):
-        assert "proto ra" in divert(box, other).routes
+        assert "proto ra" in divert(box, other, old_replies.bridge).routes

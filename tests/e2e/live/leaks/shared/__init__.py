@@ -1,0 +1,1 @@
+"""Nothing leaves a shared network but through its router's tunnel, whatever goes wrong."""

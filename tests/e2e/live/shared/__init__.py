@@ -1,0 +1,1 @@
+"""Shared networks: what containers behind one tunnel have of it, of each other, and of Docker."""

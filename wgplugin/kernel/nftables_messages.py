@@ -1,0 +1,141 @@
+"""nftables messages as bytes, from linux/netfilter/nf_tables.h. Pure.
+
+A tunnel has tables of its own. Docker's tables are never touched.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+
+from wgplugin.kernel.attributes import nest, pack, pack_text
+from wgplugin.kernel.nftables import INET, Chain, PrefixSet, Table
+from wgplugin.model.prefixes import Prefix
+
+_REQUEST, _ACK, _EXCLUSIVE, _CREATE, _APPEND = 1, 4, 0x200, 0x400, 0x800
+_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
+_SUBSYSTEM = 10
+_NEWTABLE, _DELTABLE, _NEWCHAIN, _NEWRULE, _NEWSET, _NEWSETELEM = 0, 2, 3, 6, 9, 12
+_CONSTANT, _INTERVAL, _INTERVAL_END = 2, 4, 1
+_ELEMENTS = 500
+
+
+def create_table(table: Table) -> list[bytes]:
+    """Return the messages that create a table; they fail with EEXIST if its name is taken.
+
+    They are a batch: the kernel carries out all of them or none.
+    """
+    new = _message(_NEWTABLE, table.family, pack_text(1, table.name), _CREATE | _EXCLUSIVE)
+    return _batch([new, *_content(table)])
+
+
+def replace_table(table: Table) -> list[bytes]:
+    """Return the messages that create a table in place of one of that name, as one batch.
+
+    To delete a table takes the kernel some 10 ms, to create one a fraction of one.
+    """
+    name, family = pack_text(1, table.name), table.family
+    return _batch(
+        [
+            _message(_DELTABLE, family, name, 0),
+            _message(_NEWTABLE, family, name),
+            *_content(table),
+        ]
+    )
+
+
+def _content(table: Table) -> list[bytes]:
+    family = table.family
+    messages: list[bytes] = []
+    for number, each in enumerate(table.sets, 1):
+        messages += _set(table, each, number)
+    for chain in table.chains:
+        messages.append(_chain(table, chain))
+    for chain in table.chains:
+        for rule in chain.rules:
+            attributes = (
+                pack_text(1, table.name) + pack_text(2, chain.name) + nest(4, b"".join(rule))
+            )
+            messages.append(_message(_NEWRULE, family, attributes, _CREATE | _APPEND))
+    return messages
+
+
+def delete_table(name: str, family: int = INET) -> list[bytes]:
+    """Return the messages that delete a table; they fail with ENOENT if there is none."""
+    return _batch([_message(_DELTABLE, family, pack_text(1, name), 0)])
+
+
+def _chain(table: Table, found: Chain) -> bytes:
+    attributes = pack_text(1, table.name) + pack_text(3, found.name)
+    if found.hook is not None:
+        devices = b"".join(pack_text(1, device) for device in found.devices)
+        hook = _number(1, found.hook) + _number(2, found.priority)
+        attributes += nest(4, hook + (nest(4, devices) if devices else b""))
+        attributes += pack_text(7, found.kind)
+    return _message(_NEWCHAIN, table.family, attributes)
+
+
+def _set(table: Table, found: PrefixSet, number: int) -> Iterator[bytes]:
+    names = pack_text(1, table.name) + pack_text(2, found.name)
+    key_type, length = (7, 4) if found.version == 4 else (8, 16)
+    kind = _number(3, _CONSTANT | _INTERVAL) + _number(4, key_type) + _number(5, length)
+    yield _message(_NEWSET, table.family, names + kind + _number(10, number))
+    elements = list(_elements(found, length))
+    for start in range(0, len(elements), _ELEMENTS):
+        yield _message(
+            _NEWSETELEM,
+            table.family,
+            names + _number(4, number) + nest(3, b"".join(elements[start : start + _ELEMENTS])),
+        )
+
+
+def _elements(found: PrefixSet, length: int) -> Iterator[bytes]:
+    """Yield the ends of the set's ranges; the last range may have no end."""
+    for first, behind in ranges(found.prefixes):
+        yield nest(1, nest(1, pack(1, first.to_bytes(length, "big"))))
+        if behind < 1 << 8 * length:
+            key = nest(1, pack(1, behind.to_bytes(length, "big")))
+            yield nest(1, key + _number(3, _INTERVAL_END))
+
+
+def ranges(prefixes: Iterable[Prefix]) -> list[tuple[int, int]]:
+    """Return the ranges of addresses that prefixes of one family cover, as half-open intervals.
+
+    They are in order, and don't touch: the kernel refuses intervals that overlap.
+    """
+    found: list[tuple[int, int]] = []
+    for first, behind in sorted(
+        (int(net.network_address), int(net.broadcast_address) + 1) for net in prefixes
+    ):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], behind)
+        else:
+            found.append((first, behind))
+    return found
+
+
+def _batch(messages: Iterable[bytes]) -> list[bytes]:
+    """Frame and number messages; the last of them asks for an answer, errors come in any case."""
+    *others, last = messages
+    kind, flags = struct.unpack_from("=HH", last, 4)
+    messages = [*others, last[:4] + struct.pack("=HH", kind, flags | _ACK) + last[8:]]
+    begin = _header(_BATCH_BEGIN, _REQUEST) + struct.pack(">BBH", 0, 0, _SUBSYSTEM)
+    end = _header(_BATCH_END, _REQUEST) + struct.pack(">BBH", 0, 0, _SUBSYSTEM)
+    return [_numbered(message, number) for number, message in enumerate([begin, *messages, end])]
+
+
+def _message(kind: int, family: int, attributes: bytes, flags: int = _CREATE) -> bytes:
+    head = _header(_SUBSYSTEM << 8 | kind, _REQUEST | flags)
+    return head + struct.pack(">BBH", family, 0, 0) + attributes
+
+
+def _header(kind: int, flags: int) -> bytes:
+    return struct.pack("=IHHII", 0, kind, flags, 0, 0)
+
+
+def _numbered(message: bytes, number: int) -> bytes:
+    return struct.pack("=I", len(message)) + message[4:8] + struct.pack("=I", number) + message[12:]
+
+
+def _number(kind: int, value: int) -> bytes:
+    return pack(kind, struct.pack(">I", value & 0xFFFFFFFF))

@@ -1,0 +1,93 @@
+"""The nftables of a shared network's router. Pure.
+
+Whatever isn't let through is dropped, in both directions. So the way out is the tunnel, and peers
+reach what a plan opens for them.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+
+from wgplugin.kernel import nftables
+from wgplugin.kernel.firewall import table_name
+from wgplugin.kernel.nftables import Chain, Rule, Table
+from wgplugin.model.prefixes import IPAddress
+from wgplugin.model.router import BRIDGE, DEVICE, Forward, RouterPlan
+
+DNAT, FILTER, MANGLE, SOURCE_NAT = -100, 0, -150, 100
+
+_ESTABLISHED, _RELATED, _DNATED = 1 << 1, 1 << 2, 1 << 5
+"""Bits of a connection's state and status (linux/netfilter/nf_conntrack_common.h)."""
+
+_LOCAL = 2
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+_DESTINATION_PORT = 2
+_TCP_FLAGS, _SYN = 13, b"\x02"
+_NAME_SIZE = 16
+_ACCEPT, _DROP = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
+
+
+def router_table(plan: RouterPlan) -> Table:
+    """Return a plan's table."""
+    chains = [
+        Chain("forward", (*_forwarded(plan), _DROP), "filter", nftables.FORWARD, FILTER),
+        Chain("sizes", (_clamped(),), "filter", nftables.FORWARD, MANGLE),
+    ]
+    if plan.forwards and not plan.internal:
+        rules = tuple(_redirected(each, each.address) for each in plan.forwards if each.address)
+        chains.append(Chain("forwards", rules, "nat", nftables.PREROUTING, DNAT))
+    if plan.nat:
+        rule = (*_out_by(DEVICE), *nftables.masquerade())
+        chains.append(Chain("sources", (rule,), "nat", nftables.POSTROUTING, SOURCE_NAT))
+    return Table(table_name(plan.owner), tuple(chains))
+
+
+def _forwarded(plan: RouterPlan) -> Iterator[Rule]:
+    """Let through what the network allows.
+
+    With br_netfilter, what passes from port to port of the bridge is seen here, too.
+    """
+    if not plan.isolate:
+        yield (*_in_by(BRIDGE), *_out_by(BRIDGE), *_ACCEPT)
+    if plan.internal:
+        return
+    yield (*nftables.ct_bits(nftables.CT_STATE, _ESTABLISHED | _RELATED), *_ACCEPT)
+    yield (*_in_by(BRIDGE), *_out_by(DEVICE), *_ACCEPT)
+    wanted = nftables.ct_bits(nftables.CT_STATUS, _DNATED) if plan.nat else ()
+    yield (*_in_by(DEVICE), *_out_by(BRIDGE), *wanted, *_ACCEPT)
+
+
+def _clamped() -> Rule:
+    """Keep TCP's packets small enough for the tunnel: ICMP's complaints may be lost."""
+    return (
+        *_out_by(DEVICE),
+        *nftables.meta(nftables.META_L4PROTO, bytes([socket.IPPROTO_TCP])),
+        *nftables.masked(nftables.TRANSPORT, _TCP_FLAGS, _SYN, _SYN),
+        *nftables.clamp_mss(),
+    )
+
+
+def _redirected(forward: Forward, address: IPAddress) -> Rule:
+    return (
+        *_in_by(DEVICE),
+        *nftables.meta(nftables.META_NFPROTO, bytes([_FAMILIES[address.version]])),
+        *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
+        *nftables.meta(nftables.META_L4PROTO, bytes([_PROTOCOLS[forward.protocol]])),
+        *nftables.payload(nftables.TRANSPORT, _DESTINATION_PORT, struct.pack(">H", forward.port)),
+        *nftables.dnat(address.packed, forward.to),
+    )
+
+
+def _in_by(device: str) -> Rule:
+    return nftables.meta(nftables.META_IIFNAME, _name(device))
+
+
+def _out_by(device: str) -> Rule:
+    return nftables.meta(nftables.META_OIFNAME, _name(device))
+
+
+def _name(device: str) -> bytes:
+    return device.encode().ljust(_NAME_SIZE, b"\0")

@@ -1,0 +1,110 @@
+"""The work that is the same in all kinds of network."""
+
+from __future__ import annotations
+
+import logging
+
+from wgplugin.codes import Code
+from wgplugin.conf.folder import ConfigFolder, Files
+from wgplugin.conf.settings import Settings
+from wgplugin.errors import PluginError
+from wgplugin.model.attachment import dns_server
+from wgplugin.model.backends import HostKernel
+from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
+from wgplugin.model.identity import device_name
+from wgplugin.networks import dns
+from wgplugin.networks.claims import Endpoints
+from wgplugin.networks.insides import Insides
+from wgplugin.networks.kinds import Joined
+from wgplugin.state.records import Network
+from wgplugin.state.store import Records
+
+log = logging.getLogger(__name__)
+
+
+class Common:
+    """The base of the kinds of network; see `kinds.Kind`."""
+
+    def __init__(
+        self,
+        folder: ConfigFolder,
+        networks: Records[Network],
+        endpoints: Endpoints,
+        host: HostKernel,
+        insides: Insides,
+    ) -> None:
+        self._folder = folder
+        self._networks = networks
+        self._endpoints = endpoints
+        self._host = host
+        self._insides = insides
+
+    async def join(self, endpoint_id: str, sandbox: str) -> Joined:
+        """Hand over the endpoint's device, with the settings for Docker to make."""
+        async with self._endpoints.lock(endpoint_id):
+            endpoint = self._endpoints.get(endpoint_id)
+            if endpoint is None:
+                message = "the container's endpoint is unknown; start the container again"
+                raise PluginError(Code.UNKNOWN_ENDPOINT, message)
+            routes = await self._insides.join(endpoint, sandbox)
+        device = device_name(endpoint.id)
+        log.info(
+            "endpoint %.12s joins with configuration %s: %s",
+            endpoint.id,
+            endpoint.configuration,
+            device,
+        )
+        return Joined(
+            device=device,
+            prefix=endpoint.interface,
+            routes=routes,
+            gateways=endpoint.gateway_values,
+        )
+
+    async def settled(self, endpoint_id: str) -> None:
+        """Wait until the tunnel is set up in its container, in the live edition."""
+        await self._insides.settled(endpoint_id)
+
+    async def leave(self, endpoint_id: str) -> None:
+        """Remove the tunnel's rules from its container; Docker moves the device back later."""
+        log.info("endpoint %.12s leaves", endpoint_id)
+        await self._insides.leave(endpoint_id)
+
+    def _network(self, network_id: str) -> Network:
+        network = self._networks.get(network_id)
+        if network is None:
+            raise PluginError(
+                Code.UNKNOWN_NETWORK,
+                "the plugin doesn't know this network, which an earlier installation of it made; "
+                "make the network anew: docker network rm NETWORK, then docker network create "
+                "--driver PLUGIN --opt wireguard-config=NAME --ipam-driver null NETWORK",
+            )
+        return network
+
+    async def _read(self, name: str) -> Files:
+        files = await self._folder.read(name)
+        apply_log_level(files.settings)
+        return files
+
+    async def _check_dns(
+        self,
+        file_name: str,
+        config: InterfaceConfig,
+        tunnel: TunnelSettings,
+        servers: frozenset[str],
+    ) -> None:
+        if self._insides.limits.redirects_dns and dns_server(config, tunnel):
+            if tunnel.dns == "require":
+                await self._insides.check()
+            return
+        advice = dns.advice(file_name, config.dns, servers, self._host.families)
+        if advice and tunnel.dns == "require":
+            raise PluginError(Code.DNS_NOT_ASKED, advice)
+        if advice and tunnel.dns == "warn":
+            log.warning("%s [%s]", advice, Code.DNS_NOT_ASKED)
+
+
+def apply_log_level(settings: Settings) -> None:
+    """Apply the plugin's own settings: the log level."""
+    # Libraries keep their level: at debug level they would log keys.
+    logging.getLogger("wgplugin").setLevel(settings.log_level.upper())
