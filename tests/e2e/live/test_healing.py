@@ -67,10 +67,10 @@ def refused_nftables(box: Container, net: str) -> Iterator[None]:
     command = ["nsenter", "--net", "--target", str(box.pid()), "nft", "--interactive"]
     owner = subprocess.Popen(command, stdin=subprocess.PIPE, text=True, bufsize=1)
     assert owner.stdin
-    # To delete what may not be there, it is added first: older nft(8) have no destroy.
-    for line in (f"add table inet {name}", f"delete table inet {name}"):
-        owner.stdin.write(f"{line}\n")
-    owner.stdin.write(f"add table inet {name} {{ flags owner; }}\n")
+    # To delete what may not be there, it is added first: older nft(8) have no destroy. All at once,
+    # as the plugin would put the table back in between.
+    lines = (f"add table inet {name}", f"delete table inet {name}")
+    owner.stdin.write(f"{'; '.join(lines)}; add table inet {name} {{ flags owner; }}\n")
     try:
         wait_until(lambda: "flags owner" in ruleset(box), "the table of somebody else")
         yield
