@@ -35,7 +35,7 @@ class MemoryRouters:
     """Keeps routers by a network's id; every method named in ``failing`` fails, in ``hanging``
     never ends.
 
-    ``pins`` are the networks whose router can be found by open().
+    ``pins`` are the networks whose router is found by make().
     """
 
     host: MemoryHost
@@ -50,10 +50,6 @@ class MemoryRouters:
     async def networks(self) -> frozenset[str]:
         await self.obey("networks")
         return frozenset(self.pins)
-
-    async def open(self, network_id: str) -> Router | None:
-        await self.obey("open")
-        return MemoryRouter(self, network_id) if network_id in self.pins else None
 
     async def make(self, network_id: str) -> Router:
         await self.obey("make")

@@ -11,6 +11,7 @@ from wgplugin.conf import parser
 from wgplugin.errors import PluginError
 from wgplugin.model.attachment import attachment, container_addresses, container_plan, warnings
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
+from wgplugin.model.prefixes import blackhole_address
 from wgplugin.model.without_ipv6 import check_endpoints, check_network, left_out
 
 BOTH, IPV4 = (4, 6), (4,)
@@ -34,7 +35,7 @@ def addresses(config: InterfaceConfig, own: str = "", assigned: str = "") -> lis
         "x.conf",
         config,
         TUNNEL,
-        "e1",
+        blackhole_address("e1"),
         [ip_interface(word) for word in own.split()],
         [ip_interface(word) for word in assigned.split()],
         IPV4,

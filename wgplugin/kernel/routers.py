@@ -90,13 +90,14 @@ class KernelRouters:
         """See `RouterKernel`."""
         return await self._do(self._pins.names)
 
-    async def open(self, network_id: str) -> Router | None:
-        """See `RouterKernel`."""
-        return await self._opened(self._open, network_id)
-
     async def make(self, network_id: str) -> Router:
         """See `RouterKernel`."""
-        return await self._opened(self._make, network_id)
+        making = asyncio.ensure_future(self._do(self._make, network_id))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.add_done_callback(close_unwanted)
+            raise
 
     async def is_pinned(self, router: Router) -> bool:
         """See `RouterKernel`."""
@@ -114,24 +115,12 @@ class KernelRouters:
         except OSError as error:
             raise _no_router(error.strerror or str(error)) from None
 
-    async def _opened(self, work: Callable[[str], T], network_id: str) -> T:
-        opening = asyncio.ensure_future(self._do(work, network_id))
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(close_unwanted)
-            raise
-
     def _try(self) -> None:
         """Make sure that pins are passed on to others; that these are the host is known."""
         places = (sharing.mount_options(place) for place in (self._folder, self._folder.parent))
         options = next((each for each in places if each is not None), ())
         if not any(option.startswith("shared:") for option in options):
             raise _no_router("the host's / isn't shared (try: mount --make-rshared /)")
-
-    def _open(self, name: str) -> KernelRouter | None:
-        found = self._pins.open(name)
-        return None if found is None else self._entered(name, found)
 
     def _make(self, name: str) -> KernelRouter:
         found = self._pins.open(name)

@@ -160,7 +160,7 @@ def container_addresses(
     file_name: str,
     config: InterfaceConfig,
     tunnel: TunnelSettings,
-    endpoint_id: str,
+    made_up: InterfaceAddress,
     own: Sequence[InterfaceAddress],
     assigned: Iterable[InterfaceAddress],
     families: Families,
@@ -171,7 +171,7 @@ def container_addresses(
         file_name: the configuration's name, as messages show it.
         config: the configuration.
         tunnel: the settings of the container's tunnel.
-        endpoint_id: Docker's id of the endpoint; the made-up address is computed from it.
+        made_up: the address for IPv6 leak protection, by prefixes.blackhole_address().
         own: the addresses of the container's option; if empty, those of the file count.
         assigned: the addresses that Docker's IPAM assigned.
         families: those of the host; addresses of others are left out.
@@ -184,7 +184,7 @@ def container_addresses(
     own = without_ipv6.own_addresses(file_name, config, own, assigned, families)
     addresses = choose(file_name, own, assigned)
     if 6 in families and needs_blackhole_address(config, addresses, tunnel):
-        addresses += (prefixes.blackhole_address(endpoint_id),)
+        addresses += (made_up,)
     return addresses
 
 

@@ -227,14 +227,11 @@ class RouterKernel(Protocol):
     async def networks(self) -> frozenset[str]:
         """Return the ids of the networks that have a router, or the remains of one."""
 
-    async def open(self, network_id: str) -> Router | None:
-        """Open a network's router; return None if it has none."""
-
     async def make(self, network_id: str) -> Router:
         """Open a network's router; make an empty one if it has none."""
 
     async def is_pinned(self, router: Router) -> bool:
-        """Return whether a router will be found by open(); if not, it is pinned again."""
+        """Return whether a router will be found by make(); if not, it is pinned again."""
 
     async def delete(self, network_id: str) -> None:
         """Delete a network's router with its devices; a missing one is no error."""

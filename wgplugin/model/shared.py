@@ -11,7 +11,7 @@ from wgplugin.model.attachment import (
     Attachment,
     allowed_ips,
     container_addresses,
-    dns_server,
+    container_plan,
     leak_protection,
 )
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
@@ -80,8 +80,8 @@ def member_addresses(
 ) -> tuple[InterfaceAddress, ...]:
     """Return a container's addresses: Docker's, and a made-up one if leak protection needs it.
 
-    The arguments are those of attachment.container_addresses(). Docker's resolver tells the other
-    containers the made-up one, too, so they reach it: it is in a subnet of their network.
+    The other arguments are those of attachment.container_addresses(). Docker's resolver tells the
+    other containers the made-up one, too, so they reach it: it is in a subnet of their network.
 
     Raises:
         PluginError: Docker assigned none, or one that the host can't have.
@@ -91,10 +91,8 @@ def member_addresses(
         raise no_gateway()
     # The file's Address is the router's.
     config = replace(config, addresses=())
-    found = container_addresses(file_name, config, tunnel, endpoint_id, (), assigned, families)
-    made_up = blackhole_address(endpoint_id)
-    near = blackhole_address(endpoint_id, network_id)
-    return tuple(near if each == made_up else each for each in found)
+    made_up = blackhole_address(endpoint_id, network_id)
+    return container_addresses(file_name, config, tunnel, made_up, (), assigned, families)
 
 
 def member_routes(
@@ -171,22 +169,12 @@ def member_plan(
     Where the router can't be reached, as with IPv4 in a network of IPv6 alone, prefixes are
     blocked.
     """
-    routed = (*allowed_ips(config), *leak_protection(config, tunnel)) if config.routes else ()
     versions = {address.version for address in addresses}
     hops = (hop for version, hop in next_hops(addresses, gateways).items() if version in versions)
     subnets = dict.fromkeys(each.network for each in (*gateways, *addresses))
-    return Plan(
-        device=device_name(endpoint_id),
-        owner=network_number(network_id),
-        addresses=tuple(addresses),
-        routed=without_ipv6.usable(dict.fromkeys(routed), families),
-        bypass=without_ipv6.usable(tunnel.bypass, families),
-        own_table=tunnel.default != "gateway",
-        dns=dns_server(config, tunnel),
-        domains=config.dns_search,
-        priority=tunnel.priority,
-        configuration=name,
-        opens=tunnel.disconnect == "open",
+    own = container_plan(endpoint_id, network_id, name, config, addresses, tunnel, families)
+    return replace(
+        own,
         hops=without_ipv6.usable(hops, families),
         subnets=without_ipv6.usable(subnets, families),
     )

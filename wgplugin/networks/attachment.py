@@ -99,9 +99,7 @@ class Attachment(ABC):
         try:
             container = await self.sandbox.open()
             if plan and owns and container:
-                others = await container.block_exits(plan)
-                self._closed = True
-                await self._guard.stand(container, plan, others)
+                await self._shut(container, plan)
         except PluginError as error:
             self.conditions.note(Condition.SETTING_UP, f"not closed yet: {error}")
         if owns and not self._closed:
@@ -219,9 +217,12 @@ class Attachment(ABC):
         """Close a container that can't be set up: programs can pass over Docker's routes."""
         if plan.own_table and not self._closed and not self._guard.stands:
             with contextlib.suppress(PluginError):
-                others = await container.block_exits(plan)
-                self._closed = True
-                await self._guard.stand(container, plan, others)
+                await self._shut(container, plan)
+
+    async def _shut(self, container: Container, plan: Plan) -> None:
+        others = await container.block_exits(plan)
+        self._closed = True
+        await self._guard.stand(container, plan, others)
 
     def _note_applied(self, applied: Applied) -> None:
         is_news = self._work != PUT_RIGHT

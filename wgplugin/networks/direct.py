@@ -20,7 +20,7 @@ from wgplugin.model.attachment import (
 from wgplugin.model.backends import HostKernel
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.identity import device_name
-from wgplugin.model.prefixes import InterfaceAddress
+from wgplugin.model.prefixes import InterfaceAddress, blackhole_address
 from wgplugin.model.without_ipv6 import check_endpoints, check_network, left_out, usable
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.common import Common
@@ -114,7 +114,7 @@ class Direct(Common):
                 file_name,
                 config,
                 tunnel,
-                endpoint.id,
+                blackhole_address(endpoint.id),
                 endpoint.addresses,
                 endpoint.assigned,
                 families,

@@ -10,7 +10,7 @@ from wgplugin.errors import PluginError
 from wgplugin.model.attachment import check_tunnel, container_addresses, container_plan, gateways
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.namespace import Plan
-from wgplugin.model.prefixes import IPAddress
+from wgplugin.model.prefixes import IPAddress, blackhole_address
 from wgplugin.model.router import Forward, RouterPlan
 from wgplugin.model.shared import member_addresses, member_gateways, member_plan, router_plan
 from wgplugin.model.shared_checks import check_network, member_forwards
@@ -40,7 +40,7 @@ def plan(
         f"{name}.conf",
         config,
         tunnel,
-        endpoint.id,
+        blackhole_address(endpoint.id),
         endpoint.own_addresses,
         endpoint.assigned_addresses,
         families,

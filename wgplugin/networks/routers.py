@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from wgplugin.conf.folder import Files
 from wgplugin.errors import BackendError
 from wgplugin.model.backends import HostKernel, RouterKernel
-from wgplugin.model.identity import device_name
 from wgplugin.networks.router import Router
 from wgplugin.networks.services import Services
 from wgplugin.state.records import Endpoint, Network
@@ -99,10 +98,10 @@ class Routers:
         Raises:
             BackendError: the kernel refuses.
         """
-        in_use = {endpoint.network_id for endpoint in self._services.endpoints}
         for router in self:
             other = router.network_id
-            if router.configuration == configuration and other not in {network_id, *in_use}:
+            is_asked = router.configuration == configuration and other != network_id
+            if is_asked and not self._is_used(other):
                 await self.delete(other)
                 log.info("%s is deleted, as another network uses its configuration", router)
 
@@ -114,15 +113,6 @@ class Routers:
         """
         found = [await router.ports() for router in self]
         return frozenset().union(*found)
-
-    async def has_port(self, endpoint: Endpoint) -> bool:
-        """Return whether an endpoint's veth exists, wherever it is.
-
-        Raises:
-            BackendError: it can't be looked up.
-        """
-        router = self._routers.get(endpoint.network_id)
-        return bool(router and device_name(endpoint.id) in await router.ports())
 
     async def check_pins(self) -> None:
         """Have all routers pinned again whose pins somebody has removed."""
@@ -140,6 +130,9 @@ class Routers:
         router = Router(network, self._services, self._kernel, self._host, found=found)
         self._routers[network.id] = router
         return router
+
+    def _is_used(self, network_id: str) -> bool:
+        return any(each.network_id == network_id for each in self._services.endpoints)
 
     def _keep(self, router: Router) -> None:
         if router.network_id not in self._keeping:
