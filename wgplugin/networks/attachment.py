@@ -214,8 +214,12 @@ class Attachment(ABC):
         return self._guard.stands or not applied.ready
 
     async def _hold(self, container: Container, plan: Plan) -> None:
-        """Close a container that can't be set up: programs can pass over Docker's routes."""
-        if plan.own_table and not self._closed and not self._guard.stands:
+        """Close a container that can't be set up, with all networks that it has by now.
+
+        Programs can pass over Docker's routes. Whether somebody has changed nftables isn't known.
+        """
+        if plan.own_table:
+            self._guard.fall()
             with contextlib.suppress(PluginError):
                 await self._shut(container, plan)
 

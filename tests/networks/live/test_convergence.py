@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +19,7 @@ from tests.loops import VirtualTimeLoop
 from tests.memory_containers import NO_DEVICE, Namespace
 from wgplugin.model import namespace
 from wgplugin.model.device import Key
-from wgplugin.model.namespace import TABLE, TUNNELS, PolicyRule, Route
+from wgplugin.model.namespace import TABLE, TUNNELS, OtherNetwork, PolicyRule, Route
 from wgplugin.networks.health import Health
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +28,7 @@ METHODS = ("open", "block_exits", "apply", "apply_firewall", "observe", "configu
 HEALED = TIMINGS.observe + 2 * TIMINGS.retry_longest
 """Seconds after which a tunnel is right again, once nothing fails any more."""
 DAY = 86_400.0
+BRIDGE = OtherNetwork("eth0", frozenset({ip_network("192.0.2.0/24")}))
 ALLOWED = ("0.0.0.0/0", "10.0.0.0/8, 172.16.0.0/12", "10.1.0.0/16")
 
 
@@ -95,6 +96,27 @@ async def test_container_that_came_late_and_can_t_be_set_up_is_closed(tmp_path: 
         host.containers.failing.clear()
         await asyncio.sleep(HEALED)
         expect_right(host)
+
+
+async def test_container_that_can_t_be_set_up_is_closed_to_networks_that_come_later(
+    tmp_path: Path,
+) -> None:
+    """Docker 28 brings the devices of a container one by one, and renames them."""
+    host = LiveHost(tmp_path)
+    host.edit()
+    async with host.kept():
+        host.containers.namespaces[KEY] = Namespace()
+        await host.create()
+        host.containers.failing |= {"apply", "apply_firewall"}
+        await host.enter()
+        host.move()
+        host.inside.connect(BRIDGE)
+        host.containers.failing.remove("apply_firewall")
+        await asyncio.sleep(HEALED)
+        assert host.inside.known[OWNER] == {BRIDGE}
+        host.inside.flush_firewall()
+        await asyncio.sleep(HEALED)
+        assert OWNER in host.inside.firewalls
 
 
 @pytest.mark.parametrize("method", ["apply", "apply_firewall"])
