@@ -42,6 +42,7 @@ def planned(addresses: str, allowed_ips: str, bypass: str = "") -> list[str]:
         ("10.0.0.2/32", "128.0.0.0/1 0.0.0.0/0", [V4_HOP, "128.0.0.0/1 via", "0.0.0.0/1 via"]),
         ("fd00::2/128", "10.0.0.0/8 fd01::/16", ["10.0.0.0/8", "fd01::/16"]),
         ("169.254.1.2/24", "0.0.0.0/1", [V4_HOP, "0.0.0.0/1 via"]),
+        ("10.0.0.1/1", "0.0.0.0/1", []),
     ],
 )
 def test_plan(addresses: str, allowed_ips: str, expected: list[str]) -> None:

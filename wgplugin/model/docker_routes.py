@@ -49,8 +49,8 @@ def plan(
         if net.version in usable:
             for part, hop in _parts(net, taken_out):
                 hops[part] = hops.get(part) or hop
-    used = on_link({hop for hop in hops.values() if hop})
-    routes = (DockerRoute(part, hop) for part, hop in hops.items() if part not in connected)
+    routes = [DockerRoute(part, hop) for part, hop in hops.items() if part not in connected]
+    used = on_link({route.next_hop for route in routes if route.next_hop})
     return (*used, *(route for route in routes if route not in used))
 
 
@@ -69,10 +69,9 @@ def plan_by_hops(
     taken_out = tuple(bypass)
     nets = (net for net in wanted if net.version in hops)
     parts = dict.fromkeys(part for net in nets for part, _ in _parts(net, taken_out))
-    used = {hops[part.version] for part in parts}
-    far = (hop for hop in used if not any(hop in net for net in connected))
-    routes = (DockerRoute(part, hops[part.version]) for part in parts if part not in connected)
-    first = on_link(far)
+    routes = [DockerRoute(part, hops[part.version]) for part in parts if part not in connected]
+    used = {route.next_hop for route in routes if route.next_hop}
+    first = on_link(hop for hop in used if not any(hop in net for net in connected))
     given = {route.destination for route in first}
     return (*first, *(route for route in routes if route.destination not in given))
 
