@@ -19,6 +19,7 @@ from bench import (
     live_join,
     live_rest,
     live_runs,
+    ports,
     shared,
     shared_transfer,
     start,
@@ -62,6 +63,8 @@ MEASUREMENTS: dict[str, Callable[[Root, Any], Table]] = {
     "shared-attach": lambda root, wanted: shared.measure_shared_attach(root, wanted.effort),
     "shared-crowd": lambda root, wanted: shared.measure_shared_crowd(root, wanted.effort),
     "shared-transfer": lambda root, wanted: shared_transfer.measure_shared_transfer(wanted.effort),
+    "ports-requests": lambda root, wanted: ports.measure_ports(ports.PAGES, wanted.effort),
+    "ports-transfer": lambda root, wanted: ports.measure_ports(ports.TRANSFER, wanted.effort),
 }
 
 

@@ -173,8 +173,8 @@ def network(name: str, kind: Network) -> Iterator[str]:
 
 
 @contextmanager
-def container(network: str, name: str = "wireguard-bench") -> Iterator[str]:
-    """Run a container until the block ends; yield its process id."""
+def container(network: str, name: str = "wireguard-bench", *options: str) -> Iterator[str]:
+    """Run a container, with options, until the block ends; yield its process id."""
     run(
         "docker",
         "run",
@@ -183,6 +183,7 @@ def container(network: str, name: str = "wireguard-bench") -> Iterator[str]:
         name,
         "--network",
         network,
+        *options,
         IMAGE,
         "/busybox",
         "sleep",

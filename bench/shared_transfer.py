@@ -41,7 +41,7 @@ def measure_shared_transfer(effort: float) -> Table:
     """Measure throughput behind a router, in a container with a tunnel, and on the host."""
     with ExitStack() as stack:
         provider = stack.enter_context(Provider())
-        for context in (image(), _installed(provider), host_tunnel(provider), server()):
+        for context in (image(), live_edition(provider), host_tunnel(provider), server()):
             stack.enter_context(context)
         ways: dict[str, tuple[str, ...]] = {HOST: ("iperf3", "--bind", ON_HOST)}
         for name, kind in ((OWN, Network.ours("own", PLUGIN, "own")), (ROUTER, SHARED)):
@@ -73,7 +73,7 @@ def measure_shared_transfer(effort: float) -> Table:
 
 
 @contextmanager
-def _installed(provider: Provider) -> Iterator[None]:
+def live_edition(provider: Provider) -> Iterator[None]:
     """Install the live edition, with a configuration for each network, until the block ends."""
     with TemporaryDirectory(prefix="bench-") as folder:
         for name, address in CONFIGURATIONS.items():

@@ -16,6 +16,7 @@ from tests.clocks import LoopClock, SetClock
 from tests.memory_containers import NO_DEVICE, MemoryContainers, Namespace
 from tests.memory_host import MemoryHost
 from tests.memory_notices import MemoryNotices
+from tests.memory_publishing import MemoryPublishing, Place
 from tests.memory_routers import MemoryRouters
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder
@@ -191,10 +192,13 @@ class LiveHost(Host):
 
     def __init__(self, folder: Path, families: frozenset[int] = BOTH) -> None:
         self.containers = MemoryContainers(families=families)
+        self.publishing = MemoryPublishing(self.places)
+        self.containers.linked = self.publishing.give_notice
         self.names = Names()
         self.date = LoopClock()
         own = Settings(resolve_timeout=0.2, re_resolve_after=100.0)
         super().__init__(folder, clock=self.date, settings=own, families=families)
+        self.routers.linked = self.publishing.give_notice
 
     def assemble(self, folder: ConfigFolder) -> Plugin:
         self.notices = MemoryNotices()
@@ -203,13 +207,17 @@ class LiveHost(Host):
             self.store,
             self.backend,
             self.names,
-            LiveKernel(self.containers, self.routers, self.notices),
+            LiveKernel(self.containers, self.routers, self.publishing, self.notices),
             self.clock,
             TIMINGS,
         )
         assert isinstance(plugin.insides, Supervisor)
         self.live: Supervisor = plugin.insides
         return plugin
+
+    def places(self) -> list[Place]:
+        """Return where links may end."""
+        return [*self.containers.namespaces.values(), *self.routers.spaces.values()]
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[LiveHost]:

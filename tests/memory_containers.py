@@ -1,7 +1,7 @@
 """Containers without a kernel: ContainerKernel whose namespaces are values."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from wgplugin.codes import Code
@@ -19,6 +19,7 @@ from wgplugin.model.namespace import (
     Route,
 )
 from wgplugin.model.prefixes import Prefix
+from wgplugin.model.published import Link
 
 NO_DEVICE = Device(None, None, 51820, 0, ())
 
@@ -30,7 +31,8 @@ class Namespace:
     ``down`` are the devices that were taken down, ``stubborn`` those that take no configuration,
     without an error. ``routing`` has the routes and rules of all tunnels. ``firewalls`` are by a
     network's number, and so are the other networks that each of them has ``known``; ``generation``
-    counts their changes. While it ``hangs``, nothing in it is answered.
+    counts their changes. ``links`` are by their tunnel's device. While it ``hangs``, nothing in it
+    is answered.
     """
 
     devices: dict[str, Device] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class Namespace:
     addresses: dict[str, set[Item]] = field(default_factory=dict)
     routing: set[Item] = field(default_factory=set)
     others: frozenset[OtherNetwork] = frozenset()
+    links: dict[str, Link] = field(default_factory=dict)
     hangs: bool = False
     open: list["MemoryContainer"] = field(default_factory=list)
 
@@ -134,6 +137,8 @@ class MemoryContainers:
     """The plans of all nftables that were ever installed."""
     calls: list[str] = field(default_factory=list)
     """The methods that were ever called."""
+    linked: Callable[[], None] = lambda: None
+    """Called when a link has been made, whose other end is on the host."""
 
     async def open(self, key: str) -> "MemoryContainer | None":
         await self.obey("open")
@@ -240,8 +245,18 @@ class MemoryContainer:
         here.routing |= {item for item in todo.add if not isinstance(item, DeviceAddress)}
         if todo:
             here.give_notice()
-        done = tuple(map(str, (*todo.add, *todo.delete)))
-        return Applied(True, here.others, done, self._is_guarded())
+        done = [str(item) for item in (*todo.add, *todo.delete)]
+        if here.links.get(plan.device) != plan.link:
+            done.append("link")
+            self._link(plan)
+        return Applied(True, here.others, tuple(done), self._is_guarded())
+
+    def _link(self, plan: Plan) -> None:
+        self.inside.links.pop(plan.device, None)
+        if plan.link:
+            self.inside.links[plan.device] = plan.link
+            self._kernel.linked()
+        self.inside.give_notice()
 
     async def apply_firewall(self, plan: Plan, others: Collection[OtherNetwork]) -> None:
         await self._kernel.obey("apply_firewall", self.inside)
@@ -275,6 +290,7 @@ class MemoryContainer:
         await self._kernel.obey("clear", self.inside)
         self.inside.routing -= set(namespace.removal(self.inside.found(owner)).delete)
         self.inside.firewalls.pop(owner, None)
+        self.inside.links.pop(device, None)
         self._owners.discard(owner)
         self.inside.generation += 1
         self._generation = self.inside.generation

@@ -1,7 +1,7 @@
 """Routers without a kernel: RouterKernel whose routers are values."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from tests.memory_containers import NO_DEVICE, changed
@@ -10,6 +10,7 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.model.backends import Observed, Router, RouterApplied
 from wgplugin.model.device import Device, DeviceConfig, Key, diff
+from wgplugin.model.published import Link
 from wgplugin.model.router import RouterPlan
 
 
@@ -22,6 +23,8 @@ class Space:
     ports: dict[str, str] = field(default_factory=dict)
     """The MAC addresses of the veths, by their names on the host."""
     guarded: bool = True
+    links: dict[str, Link] = field(default_factory=dict)
+    """Its link, if it has one."""
     open: list["MemoryRouter"] = field(default_factory=list)
 
     def give_notice(self) -> None:
@@ -43,6 +46,8 @@ class MemoryRouters:
     pins: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
+    linked: Callable[[], None] = lambda: None
+    """Called when a link has been made, whose other end is on the host."""
 
     async def check(self) -> None:
         await self.obey("check")
@@ -109,7 +114,15 @@ class MemoryRouter:
         change = diff(self.space.device, config, moved)
         self.space.device = changed(self.space.device, change)
         done = [] if change == DeviceConfig() else ["device"]
+        if self.space.links.get("") != plan.link:
+            done.append("link")
+            self._link(plan.link)
         return RouterApplied(True, (*done, *(["plan"] if plan != before else [])))
+
+    def _link(self, link: Link | None) -> None:
+        self.space.links = {"": link} if link else {}
+        self._kernel.linked()
+        self.space.give_notice()
 
     async def attach(self, ifname: str, mac_address: str, plan: RouterPlan) -> None:
         await self._kernel.obey("attach")

@@ -3,11 +3,14 @@
 import json
 import re
 import socket
+import threading
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from bench import ports, requests
 from bench.__main__ import other_plugin
 from bench.attach import Crowd
 from bench.attachments import Attachment, Subject, configuration, write_configurations
@@ -19,6 +22,7 @@ from bench.shared import SHARED, with_address
 from bench.stats import Summary, percentile, ratios, summarize
 from bench.table import Report, Row, Table, Target, bar, compared, figure, from_json, markdown
 from tests.e2e.commands import run
+from tests.e2e.provider import NAMESPACE
 from tests.memory_host import MemoryHost
 from tests.serving import serving
 from wgplugin.conf.folder import ConfigFolder
@@ -167,6 +171,23 @@ def test_containers_of_a_shared_network_have_endpoints_of_their_own() -> None:
 
 def test_a_router_has_an_address_of_its_own() -> None:
     assert parse(with_address("bench").encode(), "bench.conf").addresses
+
+
+def test_requests_to_a_published_port_are_counted() -> None:
+    def serve(server: socket.socket) -> None:
+        # It ends with its socket.
+        with suppress(OSError):
+            requests.serve(server)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, args=(server,), daemon=True).start()
+        assert requests.ask("127.0.0.1", server.getsockname()[1], seconds=0.05) > 0
+
+
+def test_client_of_a_published_port_asks_the_host_from_outside() -> None:
+    command = ports.PAGES.ask("5301")
+    assert command[:4] == ("ip", "netns", "exec", NAMESPACE)
+    assert command[-4:] == ("--client", ports.HOST, "--port", "5301")
 
 
 def test_a_refused_run_is_counted() -> None:

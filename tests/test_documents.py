@@ -47,9 +47,11 @@ NOT_RUN = {
     ("docs/providers.md", "wget"): "stands for a provider's page",
     ("docs/reliability.md", "tests/e2e/faults -k"): LAB,
     ("docs/reliability.md", "tests/e2e/live/shared -k"): LAB,
+    ("docs/reliability.md", "tests/e2e/live/ports -k"): LAB,
     ("docs/shared.md", "umount"): "ends the tunnel that the page uses",
     ("docs/security.md", "tests/e2e/leaks -k"): LAB,
     ("docs/security.md", "live/leaks/shared -k"): LAB,
+    ("docs/security.md", "live/leaks/test_published.py -k"): LAB,
     ("docs/reliability.md", "docker inspect --format"): "needs a container that Docker 29 refused",
     ("docs/reliability.md", "docker plugin upgrade"): (
         "needs a registry; tests/e2e/faults/test_plugin_upgraded.py has one"

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -90,6 +91,70 @@ def test_allowed_frame_is_no_leak(frame: Frame) -> None:
 )
 def test_anything_else_of_the_container_is_a_leak(frame: Frame) -> None:
     assert BOUNDARY.leaks([frame]).total() == 1
+
+
+LINK = "wgpub0123456789"
+ON_LINK, ON_LINK_IPV6, CLIENT, CLIENT_IPV6 = "169.254.192.2", "fd77:6770:7562::2", HOST, "fd78::2"
+
+
+def question(client: str = CLIENT, on_link: str = ON_LINK) -> Frame:
+    return replace(udp(LINK, client, on_link, QUERY, 80), outgoing=True)
+
+
+def answer(client: str = CLIENT, on_link: str = ON_LINK) -> Frame:
+    asked, ports = udp(LINK, on_link, client, QUERY, 80), (40000, 80)
+    turned = struct.pack("!HH", *reversed(ports))
+    return replace(asked, packet=asked.packet.replace(struct.pack("!HH", *ports), turned, 1))
+
+
+def refusal(of: Frame) -> Frame:
+    """Return the error of a closed port."""
+    kind = socket.IPPROTO_ICMP if of.protocol == IPV4 else socket.IPPROTO_ICMPV6
+    assert of.ends
+    source, destination = of.ends
+    about = struct.pack("!BBHI", 3 if of.protocol == IPV4 else 1, 3, 0, 0) + of.packet
+    ends = destination.packed + source.packed
+    if of.protocol == IPV4:
+        header = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 64, kind, 0)
+    else:
+        header = struct.pack("!IHBB", 6 << 28, len(about), kind, 64)
+    return Frame(LINK, of.protocol, header + ends + about)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        pytest.param([question()], id="a question"),
+        pytest.param([question(), answer()], id="an answer"),
+        pytest.param([question(), refusal(question())], id="a closed port"),
+        pytest.param(
+            [question(CLIENT_IPV6, ON_LINK_IPV6), answer(CLIENT_IPV6, ON_LINK_IPV6)], id="IPv6"
+        ),
+        pytest.param(
+            [question(CLIENT_IPV6, ON_LINK_IPV6), refusal(question(CLIENT_IPV6, ON_LINK_IPV6))],
+            id="a closed port, IPv6",
+        ),
+    ],
+)
+def test_answer_by_a_published_port_is_no_leak(frames: list[Frame]) -> None:
+    assert not BOUNDARY.leaks(frames)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        pytest.param([answer()], id="to nobody's question"),
+        pytest.param([answer(), question()], id="before the question"),
+        pytest.param([question(), answer("192.0.2.9")], id="to another address"),
+        pytest.param([question(), udp(LINK, ON_LINK, CLIENT, port=40000)], id="by another port"),
+        pytest.param([question(), refusal(question("192.0.2.9"))], id="about somebody else"),
+        pytest.param([replace(question(), outgoing=False)], id="a question of the container's"),
+        pytest.param([Frame(LINK, ARP, arp(ON_LINK, CLIENT).packet)], id="ARP"),
+        pytest.param([replace(udp("eth0", ON_LINK, CLIENT), outgoing=True)], id="not translated"),
+    ],
+)
+def test_anything_else_on_a_link_is_a_leak(frames: list[Frame]) -> None:
+    assert BOUNDARY.leaks(frames).total() == 1
 
 
 @pytest.mark.parametrize("leak", [DOCKERS_GATEWAY, ON_LINK_DEFAULT], ids=lambda leak: leak.name)

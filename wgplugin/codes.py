@@ -37,6 +37,7 @@ class Code(StrEnum):
     NO_GATEWAY = "WG120"
     SHARED_ONLY = "WG121"
     SUBNET_TAKEN = "WG122"
+    PORT_TAKEN = "WG123"
 
     # Files and configurations.
     NO_SUCH_FILE = "WG201"
@@ -95,6 +96,8 @@ class Code(StrEnum):
     NO_DEVICE = "WG411"
     NO_IPV6 = "WG412"
     NO_ROUTER = "WG413"
+    NOT_FORWARDED = "WG414"
+    NOT_PUBLISHED = "WG415"
 
     # The plugin itself: Docker's calls, its state, its command line.
     BAD_REQUEST = "WG501"

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from wgplugin.clock import Clock, SystemClock
 from wgplugin.conf.folder import ConfigFolder
 from wgplugin.docker.driver import Driver
-from wgplugin.model.backends import ContainerKernel, FolderNotices, HostKernel, RouterKernel
+from wgplugin.model.backends import (
+    ContainerKernel,
+    FolderNotices,
+    HostKernel,
+    PublishingKernel,
+    RouterKernel,
+)
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.direct import Direct
 from wgplugin.networks.insides import Insides, NoInsides
@@ -32,10 +38,11 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True)
 class LiveKernel:
-    """What only the live edition has of the kernel: containers, routers, and notices of edits."""
+    """What only the live edition has of the kernel, up to the notices of edits."""
 
     containers: ContainerKernel
     routers: RouterKernel
+    publishing: PublishingKernel
     notices: FolderNotices
 
 
@@ -61,6 +68,7 @@ def assemble(
         return _plugin(folder, store, endpoints, base, timings, direct, None)
     # Imported late, as the base edition has no use for them.
     from wgplugin.networks.edits import Edits
+    from wgplugin.networks.publisher import Publisher
     from wgplugin.networks.routers import Routers
     from wgplugin.networks.services import Services
     from wgplugin.networks.shared import Shared
@@ -77,8 +85,9 @@ def assemble(
         timings,
     )
     routers = Routers(services, live.routers, host)
-    endpoints = Endpoints(store, host, clock, timings, routers)
-    insides = Supervisor(services, Edits(folder, live.notices, timings), routers)
+    publisher = Publisher(services, live.publishing)
+    endpoints = Endpoints(store, host, clock, timings, routers, publisher)
+    insides = Supervisor(services, Edits(folder, live.notices, timings), routers, publisher)
     direct = Direct(folder, store.networks, endpoints, peers, host, insides)
     shared = Shared(folder, store.networks, endpoints, routers, host, insides)
     return _plugin(folder, store, endpoints, insides, timings, direct, shared)

@@ -51,7 +51,7 @@ def run(listener: int, arguments: argparse.Namespace) -> int:
             why_not,
             Code.NOT_LIVE,
         )
-    needed = privileges.NEEDED if why_not else (*privileges.NEEDED, privileges.CAP_SYS_ADMIN)
+    needed = privileges.NEEDED if why_not else privileges.NEEDED_LIVE
     try:
         privileges.drop(needed)
     except OSError as error:
@@ -127,11 +127,14 @@ def _live(state_dir: Path) -> LiveKernel:
     # Imported late, as the base edition has no use for them.
     from wgplugin.kernel.containers import KernelContainers
     from wgplugin.kernel.inotify import FolderWatch
+    from wgplugin.kernel.publishing import KernelPublishing
     from wgplugin.kernel.routers import KernelRouters
 
+    owner = _owner(state_dir)
     return LiveKernel(
         KernelContainers(DOCKER_RUN / "netns"),
-        KernelRouters(DOCKER_RUN, _owner(state_dir)),
+        KernelRouters(DOCKER_RUN, owner),
+        KernelPublishing(owner),
         FolderWatch(),
     )
 

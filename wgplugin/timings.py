@@ -22,7 +22,8 @@ class Timings:
     less than ``young`` ago, or whose peers are looked for.
     ``retry_first``, ``retry_longest``: the first and the longest pause before another attempt.
     ``notice_pause``, ``notice_longest``: the same for looks after the kernel's notices.
-    ``router_delay``: from a notice of a change in a router until it is looked at.
+    ``router_delay``: from a notice of a change in a router, or on the host while it publishes
+    ports, until it is looked at.
     ``glance``: between looks at which containers are there.
     ``status``: the limit for the answer of a tunnel that somebody asks about.
     ``search_missing``: the pause between searches for a peer without an address. ``try_next``: the

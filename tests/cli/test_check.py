@@ -132,6 +132,15 @@ def test_settings_are_checked_and_reported(
         assert err == f"{file}: warning: {said}\n"
 
 
+def test_ports_that_are_left_to_another_network_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wgplugin.yaml"
+    file.write_text("defaults: {publish: off}\n")
+    assert check.run([str(file)], as_json=False) == 0
+    assert "; default tunnel; publish off\n" in capsys.readouterr().out
+
+
 def test_settings_of_a_shared_network_are_checked_and_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,6 +54,8 @@ VALUES = [
     ("default", "tunnel", "tunnel"),
     ("default", "gateway", "gateway"),
     ("interface", "vpn", "vpn"),
+    ("publish", "on", True),
+    ("publish", "off", False),
     ("mode", "container", "container"),
     ("mode", "Shared", "shared"),
     ("isolate", "on", True),

@@ -1,7 +1,8 @@
-"""Docker's requests become values; an option of Docker's that can't be read is left out."""
+"""Docker's requests become values; one that can't be read is refused."""
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -14,14 +15,19 @@ from wgplugin.docker.protocol import (
 )
 from wgplugin.docker.requests import PORT_MAP, new_endpoint, new_network
 from wgplugin.errors import RequestError
+from wgplugin.model.published import PortBinding
 from wgplugin.networks.kinds import NewNetwork
 
 BINDING = {"Proto": 6, "IP": "", "Port": 80, "HostIP": "", "HostPort": 8080, "HostPortEnd": 8080}
 
 
-def published(options: dict[str, Any] | None) -> tuple[str, ...]:
+def bindings(options: dict[str, Any] | None) -> tuple[PortBinding, ...]:
     request = CreateEndpointRequest(network_id="n1", endpoint_id="e1", options=options)
     return new_endpoint(request).published
+
+
+def published(options: dict[str, Any] | None) -> tuple[str, ...]:
+    return tuple(map(str, bindings(options)))
 
 
 @pytest.mark.parametrize(
@@ -30,11 +36,12 @@ def published(options: dict[str, Any] | None) -> tuple[str, ...]:
         ({}, "8080:80/tcp"),
         ({"Proto": 17}, "8080:80/udp"),
         ({"Proto": 132}, "8080:80/sctp"),
-        ({"Proto": 1}, "8080:80/1"),
         ({"HostIP": "127.0.0.1"}, "127.0.0.1:8080:80/tcp"),
         ({"HostIP": "::1"}, "[::1]:8080:80/tcp"),
         ({"HostIP": None}, "8080:80/tcp"),
+        ({"HostIP": "0.0.0.0"}, "0.0.0.0:8080:80/tcp"),
         ({"HostPort": 0, "HostPortEnd": 0}, "80/tcp"),
+        ({"HostIP": "127.0.0.1", "HostPort": 0, "HostPortEnd": 0}, "127.0.0.1::80/tcp"),
         ({"HostPortEnd": 8090}, "8080-8090:80/tcp"),
         ({"HostPortEnd": 0}, "8080:80/tcp"),
     ],
@@ -48,7 +55,42 @@ def test_each_published_port_is_one_of_the_values() -> None:
     assert published({PORT_MAP: [BINDING, other]}) == ("8080:80/tcp", "53/udp")
 
 
-@pytest.mark.parametrize("options", [None, {}, {PORT_MAP: None}, {PORT_MAP: []}, {PORT_MAP: [7]}])
+def test_ports_of_the_host_are_one_a_range_or_any() -> None:
+    given = [{**BINDING, "HostPort": first, "HostPortEnd": last} for first, last in PORTS]
+    found = [(each.first, each.last) for each in bindings({PORT_MAP: given})]
+    assert found == [(0, 0), (0, 0), (8080, 8080), (8080, 8080), (8080, 8090)]
+
+
+PORTS = [(0, 0), (0, 9), (8080, 0), (8080, 8080), (8080, 8090)]
+
+
+def test_address_of_the_host_is_one_or_none_for_all() -> None:
+    given = [{**BINDING, "HostIP": text} for text in ("", "192.0.2.1", "::")]
+    found = [each.address for each in bindings({PORT_MAP: given})]
+    assert found == [None, ip_address("192.0.2.1"), ip_address("::")]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        7,
+        [7],
+        {"Port": 80},
+        [{**BINDING, "Proto": 1}],
+        [{**BINDING, "Port": 0}],
+        [{**BINDING, "Port": 65536}],
+        [{**BINDING, "Port": "80"}],
+        [{**BINDING, "HostIP": "here"}],
+        [{**BINDING, "HostPort": -1}],
+        [{"Port": 80}],
+    ],
+)
+def test_published_port_that_cannot_be_read_is_a_bad_request(given: Any) -> None:
+    with pytest.raises(RequestError, match=r"a published port can't be read: .*\[WG501\]"):
+        bindings({PORT_MAP: given})
+
+
+@pytest.mark.parametrize("options", [None, {}, {PORT_MAP: None}, {PORT_MAP: []}])
 def test_container_without_published_ports_has_none(options: dict[str, Any] | None) -> None:
     assert published(options) == ()
 

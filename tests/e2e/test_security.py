@@ -17,8 +17,8 @@ from tests.e2e.docker import (
 )
 from tests.e2e.provider import WEB_IPV4
 
-CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1, 12, 21
-NEEDED = (CAP_DAC_OVERRIDE, CAP_NET_ADMIN, *([CAP_SYS_ADMIN] if LIVE else []))
+CAP_DAC_OVERRIDE, CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_SYS_ADMIN = 1, 10, 12, 21
+NEEDED = (CAP_DAC_OVERRIDE, CAP_NET_ADMIN, *([CAP_SYS_ADMIN, CAP_NET_BIND_SERVICE] if LIVE else []))
 DOCKER_LOG = Path("/var/log/dockerd.log")
 
 

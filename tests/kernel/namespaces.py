@@ -21,12 +21,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import ParamSpec
+from pathlib import Path, PurePath
+from typing import ParamSpec, TypeVar
 
 import pytest
 
-from wgplugin.kernel import apply
+from wgplugin.kernel import apply, setns, sysctl
 from wgplugin.kernel.rtnl import Links
 from wgplugin.kernel.space import Space
 from wgplugin.model.device import Device, DeviceConfig
@@ -44,6 +44,7 @@ OWNER, OTHER = 0x1234567, 0x89ABCDE
 """The numbers of two tunnels' networks."""
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 _fork = multiprocessing.get_context("fork")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -147,12 +148,54 @@ class MemoryWireGuard:
         pass
 
 
+class InsideWireGuard(MemoryWireGuard):
+    """Devices of a namespace that isn't the thread's; all are called wg0 there."""
+
+    def get(self, index: int) -> tuple[str, Device]:
+        return "wg0", self.devices.get(index, Device(None, None, 51820, 0, ()))
+
+
 def here() -> Space:
     """Return this namespace, with devices that stand for WireGuard's."""
     space = Space()
     space.wireguard.close()
     space.wireguard = MemoryWireGuard()  # type: ignore[assignment]
     return space
+
+
+def new_namespace() -> int:
+    """Return a descriptor of a new network namespace."""
+
+    def make() -> int:
+        setns.leave()
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+
+    return setns.apart(make)
+
+
+def within(namespace: int, work: Callable[[], T]) -> T:
+    """Do work in the namespace of a file descriptor."""
+
+    def enter_and_work() -> T:
+        setns.enter(namespace)
+        return work()
+
+    return setns.apart(enter_and_work)
+
+
+def inside(namespace: int) -> Space:
+    """Return another namespace, with devices that stand for WireGuard's; see here()."""
+    # A proc of one's own can't be had in a user namespace.
+    sysctl.write = write_below_proc
+    space = within(namespace, lambda: Space(namespace))
+    space.wireguard.close()
+    space.wireguard = InsideWireGuard()  # type: ignore[assignment]
+    return space
+
+
+def write_below_proc(setting: PurePath, value: str) -> None:
+    """Do what sysctl.write() does, by the /proc that is there."""
+    Path("/proc/sys", setting).write_text(value)
 
 
 def apply_firewall(plan: Plan) -> None:

@@ -10,6 +10,7 @@ from ipaddress import ip_address, ip_interface, ip_network
 
 import pytest
 
+from tests.kernel.host_end import LINK_OF_ONE
 from tests.kernel.namespaces import (
     BOTH_FAMILIES,
     DEVICE,
@@ -210,6 +211,14 @@ def test_frame_that_a_program_makes_itself_gets_nothing_out(
 def test_frame_with_the_mark_of_a_reply_gets_nothing_out(version: int) -> None:
     container = started()
     send_frame(frame(datagram(ETH0[version], PORT, OUTSIDE[version], PORT, SECRET)), mark=MARK)
+    assert SECRET not in container.left()
+
+
+@alone
+def test_frame_gets_nothing_out_though_the_link_for_published_ports_is_still_to_come() -> None:
+    container = started(replace(FULL, routed=()))
+    apply_firewall(replace(FULL, link=LINK_OF_ONE))
+    send_frame(frame(datagram(ETH0[4], PORT, OUTSIDE[4], PORT, SECRET)))
     assert SECRET not in container.left()
 
 

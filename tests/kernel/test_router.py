@@ -3,26 +3,26 @@
 import os
 import socket
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from ipaddress import ip_address, ip_interface, ip_network
-from pathlib import Path, PurePath
-from typing import TypeVar
 
 import pytest
 
 from tests.kernel.namespaces import (
     BOTH_FAMILIES,
     OWNER,
-    MemoryWireGuard,
     add_tun,
     alone,
+    inside,
     ip,
     needs_ipv6,
     needs_namespaces,
     needs_nftables,
     needs_sysctl,
     needs_tun,
+    new_namespace,
+    within,
+    write_below_proc,
 )
 from tests.kernel.packets import datagram
 from wgplugin.kernel import link_messages, router, sysctl
@@ -31,15 +31,12 @@ from wgplugin.kernel.netfilter import NetfilterSocket
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.nftables import Table
 from wgplugin.kernel.rtnl import Links
-from wgplugin.kernel.setns import apart, enter, leave
 from wgplugin.kernel.space import Space
-from wgplugin.model.device import Device, DeviceConfig
+from wgplugin.model.device import DeviceConfig
 from wgplugin.model.namespace import MAIN_TABLE, DeviceAddress, Route
 from wgplugin.model.router import Forward, RouterPlan
 
 pytestmark = [needs_namespaces, needs_nftables, needs_tun, needs_ipv6, needs_sysctl]
-
-T = TypeVar("T")
 
 DEVICE = "wgpaaaaaaaaaaaa"
 FIRST, SECOND = "wgp000000000001", "wgp000000000002"
@@ -60,44 +57,9 @@ PLAN = RouterPlan(
 CONFIG = DeviceConfig(fwmark=5)
 
 
-def write_below_proc(setting: PurePath, value: str) -> None:
-    Path("/proc/sys", setting).write_text(value)
-
-
-def new_namespace() -> int:
-    def make() -> int:
-        leave()
-        return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-
-    return apart(make)
-
-
-def within(namespace: int, work: Callable[[], T]) -> T:
-    """Do work in the namespace of a file descriptor."""
-
-    def enter_and_work() -> T:
-        enter(namespace)
-        return work()
-
-    return apart(enter_and_work)
-
-
-class RouterWireGuard(MemoryWireGuard):
-    """Devices of a router, which isn't the namespace of the thread."""
-
-    def get(self, index: int) -> tuple[str, Device]:
-        return "wg0", self.devices.get(index, Device(None, None, 51820, 0, ()))
-
-
 def made() -> Space:
-    """Return an empty router, with devices that stand for WireGuard's."""
-    # A proc of one's own can't be had in a user namespace.
-    sysctl.write = write_below_proc
-    namespace = new_namespace()
-    space = within(namespace, lambda: Space(namespace))
-    space.wireguard.close()
-    space.wireguard = RouterWireGuard()  # type: ignore[assignment]
-    return space
+    """Return an empty router."""
+    return inside(new_namespace())
 
 
 @dataclass
@@ -208,8 +170,8 @@ def test_packets_are_forwarded_by_both_devices_and_for_ipv6() -> None:
     network = started()
     for name in ("br0", "wg0"):
         assert link(network.router, name).setting(FORWARDING) == 1
-    answer = network.router.route.ask(GET_NETCONF, link_messages.get_ipv6_forwarding())
-    assert link_messages.is_ipv6_forwarded(answer)
+    answer = network.router.route.ask(GET_NETCONF, link_messages.get_forwarding(6))
+    assert link_messages.is_forwarded(answer)
 
 
 @alone

@@ -15,8 +15,10 @@ from tests.kernel.namespaces import (
     needs_namespaces,
     own_mounts,
     unmount,
+    within,
+    write_below_proc,
 )
-from tests.kernel.test_router import FIRST, PLAN, within, write_below_proc
+from tests.kernel.test_router import FIRST, PLAN
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import sysctl

@@ -25,7 +25,7 @@ from tests.kernel.namespaces import (
 from wgplugin.kernel.link_messages import ARP_IGNORE, ROUTE_LOCALNET, RP_FILTER, Link
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.rtnl import Links
-from wgplugin.model import namespace
+from wgplugin.model import namespace, published
 from wgplugin.model.namespace import (
     MAIN_TABLE,
     MARK,
@@ -131,6 +131,42 @@ def test_item_that_is_deleted_is_gone(item: Item) -> None:
 
 
 @pytest.mark.parametrize(
+    ("own", "host"),
+    [("169.254.192.5/32", "169.254.192.1"), ("fd77:6770:7562::5/128", "fd77:6770:7562::1")],
+)
+@needs_ipv6
+@alone
+def test_what_leads_answers_out_is_found_again_and_deleted(own: str, host: str) -> None:
+    source, hop = ip_interface(own), ip_address(host)
+    index = add_tunnel(own)
+    everything = ip_network("0.0.0.0/0" if hop.version == 4 else "::/0")
+    items: list[Item] = [
+        Route(everything, published.TABLE, metric=1, via=hop, source=source.ip),
+        Route(everything, published.TABLE, metric=2, via=hop),
+        Route(source.network, published.TABLE, "throw", namespace.THROW | OWNER),
+        PolicyRule(hop.version, published.PRIORITY, published.TABLE, mark=published.MARK),
+        PolicyRule(hop.version, published.PRIORITY, published.TABLE, source=source.network),
+        PolicyRule(hop.version, published.LAST, published.TABLE, protocol=17),
+        PolicyRule(hop.version, published.LAST, published.TABLE),
+    ]
+    before = found(index)
+    for item in items:
+        change(index, add=[item])
+        assert links().answers(OWNER, index).items == {item}
+        assert found(index) == before
+        change(index, delete=[item])
+        assert links().answers(OWNER, index) == Found()
+
+
+@alone
+def test_answers_of_another_device_are_none_of_this_one_s() -> None:
+    index, other = add_tunnel("10.8.0.2/24"), add_tunnel("10.9.0.2/24", device="wgp1", name="wg1")
+    net = ip_network("0.0.0.0/0")
+    change(other, add=[Route(net, published.TABLE, metric=1, via=ip_address("10.9.0.1"))])
+    assert links().answers(OWNER, index) == Found(others=frozenset({4}))
+
+
+@pytest.mark.parametrize(
     ("own", "hop"),
     [
         ("172.20.0.2/16", "172.20.0.1"),
@@ -160,6 +196,13 @@ def test_device_of_the_tunnels_group_is_no_other_network() -> None:
     assert "wg0" not in [each.ifname for each in others()]
     links().tune()
     assert (SETTINGS / "wg0" / "arp_ignore").read_text() == "0\n"
+
+
+@alone
+def test_link_for_published_ports_is_no_other_network() -> None:
+    add_device("wgpub0", "169.254.192.5/32")
+    ip(f"link set wgpub0 group {published.GROUP}")
+    assert "wgpub0" not in [each.ifname for each in others()]
 
 
 @alone

@@ -27,7 +27,7 @@ from wgplugin.model.attachment import Attachment
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.identity import device_name, network_number
 from wgplugin.model.namespace import Plan, Route, items
-from wgplugin.model.prefixes import InterfaceAddress, Prefix, full_families
+from wgplugin.model.prefixes import InterfaceAddress, Prefix, blackhole_address, full_families
 from wgplugin.model.router import Forward, RouterPlan
 
 EVERYTHING = ip_network("0.0.0.0/0")
@@ -378,3 +378,17 @@ def test_mac_address_without_ipv4_is_the_same_for_the_same_address() -> None:
     assert one == same != other
     assert one.startswith("02:42:")
     assert len(one) == 17
+
+
+def test_published_ports_reach_one_address_of_each_family() -> None:
+    several = interfaces("fd20::2/64 172.20.0.2/16 172.21.0.2/16 fd20::3/64")
+    assert shared.targets(several) == ("fd20::2", "172.20.0.2")
+    assert shared.targets(interfaces(CONTAINER)) == ("172.20.0.2",)
+
+
+def test_router_is_in_the_subnet_of_made_up_addresses_if_ports_lead_there() -> None:
+    made_up = blackhole_address("e1", "n1")
+    (gateway,) = shared.made_up_gateways("n1", (ip_address("172.20.0.2"), made_up.ip))
+    assert gateway.network == made_up.network
+    assert gateway.ip != made_up.ip
+    assert shared.made_up_gateways("n1", (ip_address("172.20.0.2"), ip_address("fd20::2"))) == ()

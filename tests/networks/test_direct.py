@@ -233,6 +233,16 @@ def test_published_ports_are_warned_of_at_each_start(
     assert caplog.text.count("this network doesn't publish 8080:80/tcp") == 2 * len(ports)
 
 
+def test_published_ports_are_not_warned_of_where_they_are_left_to_another_network(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    ports = [{"Proto": 6, "Port": 80, "HostPort": 8080}]
+    options = {"com.docker.network.portmap": ports, "wireguard-publish": "off"}
+    request = protocol.CreateEndpointRequest(network_id="n1", endpoint_id="e1", options=options)
+    asyncio.run(host.driver.create_endpoint(request))
+    assert "8080" not in caplog.text
+
+
 def test_mac_address_is_refused(host: Host) -> None:
     with pytest.raises(PluginError, match="--mac-address"):
         asyncio.run(host.create_endpoint("n1", "e1", mac_address="02:42:ac:11:00:02"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from wgplugin.conf.settings import Settings
 from wgplugin.conf.settings_file import parse
 from wgplugin.errors import PluginError
 from wgplugin.model.configuration import InterfaceConfig
+from wgplugin.model.published import Link, link_addresses, link_name
 from wgplugin.networks import planning
 from wgplugin.networks.modes import tunnel_settings
 from wgplugin.state.records import Endpoint, Network
@@ -86,6 +88,40 @@ def test_container_of_a_shared_network_is_planned_with_its_router() -> None:
     assert ip_network("172.20.0.0/16") in found.subnets
     assert found.addresses[0] == ENDPOINT.assigned_addresses[0]
     assert found.priority == 7
+
+
+def test_published_ports_are_in_the_plans_of_router_and_container() -> None:
+    endpoint = msgspec.structs.replace(
+        ENDPOINT, published=("8080:80/tcp",), number=7, targets=("172.20.0.2",)
+    )
+    found = planning.plan(endpoint, NETWORK, file(), settings(), BOTH)
+    assert (found.link, found.answers) == (None, True)
+    router = planning.router(NETWORK, [endpoint], file(), settings(), BOTH, None)
+    assert router.link == Link(link_name("n1"), (ip_interface("169.254.192.7/32"),))
+    assert router.answers == ((ip_address("169.254.192.7"), ip_address("172.20.0.2")),)
+    without = planning.router(NETWORK, [ENDPOINT], file(), settings(), BOTH, None)
+    assert (without.link, without.answers) == (None, ())
+
+
+def test_published_ports_are_in_the_plan_of_a_container_with_its_own_tunnel() -> None:
+    network = msgspec.structs.replace(NETWORK, mode="container", tunnel={}, gateways=())
+    endpoint = msgspec.structs.replace(
+        ENDPOINT, tunnel={}, assigned=(), published=("8080:80/tcp",), number=7
+    )
+    found = planning.plan(endpoint, network, file(), settings(), BOTH)
+    assert found.link == Link(link_name("e1"), link_addresses(7, BOTH))
+    assert not found.answers
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({"tunnel": {"forward": "80:80"}}, True), ({"number": 7}, True), ({}, False)],
+)
+def test_router_is_planned_anew_for_endpoints_with_ports(
+    changes: dict[str, Any], expected: bool
+) -> None:
+    endpoint = msgspec.structs.replace(ENDPOINT, **{"tunnel": {"priority": "7"}, **changes})
+    assert planning.is_in_router(endpoint) is expected
 
 
 def test_mode_is_that_of_the_network_s_creation() -> None:

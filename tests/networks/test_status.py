@@ -69,6 +69,23 @@ def test_table_has_a_line_a_peer_and_the_tunnel_once() -> None:
     assert second.split() == ["DDDDEEEE…", "-", "never", "0", "B", "0", "B"]
 
 
+@pytest.mark.parametrize("peers", [(), (PEER, PEER)])
+def test_table_has_published_ports_as_docker_ps_has_them(peers: tuple[PeerStatus, ...]) -> None:
+    published = ("8080:80/tcp", "127.0.0.1:53:5353/udp")
+    shown = "8080->80/tcp, 127.0.0.1:53->5353/udp"
+    own = replace(TUNNEL, peers=peers, published=published)
+    lines = status.table(Status("live", (own,)), NOW).splitlines()
+    assert [line.endswith(shown) for line in lines] == [False, True, *[False] * len(peers[1:])]
+    assert lines[0].index("PORTS") == lines[1].index(shown)
+
+    members = (ContainerStatus("c1", "ns", published=published), ContainerStatus("c2", "ns"))
+    router = replace(TUNNEL, endpoint="", peers=peers, containers=members)
+    lines = status.table(Status("live", (router,)), NOW).splitlines()
+    assert lines[-2].split()[0] == "c1"
+    assert lines[-2].endswith(f" {shown}")
+    assert lines[-1].split() == ["c2"]
+
+
 def test_table_ends_with_the_errors() -> None:
     wrong = TunnelStatus("e", "n", "mynet", "never", error="mynet.conf: no such file")
     assert status.table(Status("live", (wrong,)), NOW).splitlines()[-1] == (

@@ -16,6 +16,7 @@ import pytest
 from wgplugin.clock import Moment
 from wgplugin.errors import StoreError
 from wgplugin.model import docker_routes
+from wgplugin.model.published import PublishedPort
 from wgplugin.state.records import Endpoint, Network, RouteRecord
 from wgplugin.state.store import MAX_SIZE, Store
 
@@ -231,6 +232,45 @@ def test_record_of_a_shared_network_is_read_as_it_was_written(tmp_path: Path) ->
     store = Store(tmp_path)
     assert (list(store.networks), list(store.endpoints)) == ([network], [endpoint])
     assert network.gateway_values == (ip_interface("172.20.0.1/16"), ip_interface("fd00::1/64"))
+
+
+def test_record_of_the_fifth_version_publishes_nothing(tmp_path: Path) -> None:
+    Store(tmp_path)
+    endpoint = {
+        "id": "e1",
+        "version": 5,
+        "network_id": "n1",
+        "configuration": "home",
+        "created": {"boot_id": "boot", "seconds": 12.5},
+        "mac_address": "02:42:ac:14:00:02",
+    }
+    (tmp_path / "endpoints" / "e1.json").write_text(json.dumps(endpoint))
+
+    (found,) = Store(tmp_path).endpoints
+    assert (found.mac_address, found.ports, found.number, found.target_values) == (
+        "02:42:ac:14:00:02",
+        (),
+        0,
+        (),
+    )
+
+
+def test_record_with_published_ports_is_read_as_it_was_written(tmp_path: Path) -> None:
+    endpoint = msgspec.structs.replace(
+        ENDPOINT,
+        published=("8080:80/tcp", "[::1]:53:5353/udp"),
+        number=7,
+        targets=("172.20.0.2", "fd00::2"),
+    )
+    asyncio.run(Store(tmp_path).endpoints.put(endpoint))
+
+    (found,) = Store(tmp_path).endpoints
+    assert found == endpoint
+    assert found.ports == (
+        PublishedPort("tcp", 8080, 80),
+        PublishedPort("udp", 53, 5353, ip_address("::1")),
+    )
+    assert found.target_values == (ip_address("172.20.0.2"), ip_address("fd00::2"))
 
 
 def test_record_of_a_newer_version_is_left_for_it(

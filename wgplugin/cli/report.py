@@ -216,6 +216,7 @@ def _tunnel_text(tunnel: TunnelSettings) -> str:
     sink = "on" if tunnel.sink else "off"
     bypass = ", ".join(map(str, tunnel.bypass)) or "none"
     text = f"dns {tunnel.dns}; sink {sink}; bypass {bypass}; default {tunnel.default}"
+    text += "" if tunnel.publish else "; publish off"
     if tunnel.mode == "container":
         return text
     return f"{text}; mode {_shared_text(tunnel.nat, tunnel.isolate, _texts(tunnel.forward))}"

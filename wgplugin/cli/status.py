@@ -81,7 +81,10 @@ def _nobody(given: Path | None) -> int:
     return SILENT
 
 
-HEAD = ("CONFIGURATION", "ENDPOINT", "HEALTH", "DEVICE", "PEER", "AT", "HANDSHAKE", "IN", "OUT")
+HEAD = (
+    *("CONFIGURATION", "ENDPOINT", "HEALTH", "DEVICE", "PEER"),
+    *("AT", "HANDSHAKE", "IN", "OUT", "PORTS"),
+)
 
 
 def table(status: Status, now: float) -> str:
@@ -103,8 +106,9 @@ def table(status: Status, now: float) -> str:
 def _rows(tunnel: TunnelStatus, now: float) -> Iterable[tuple[str, ...]]:
     endpoint = tunnel.endpoint[:12] or "router"
     head = (tunnel.configuration, endpoint, tunnel.health, tunnel.interface or "-")
+    published = ports(tunnel.published)
     if not tunnel.peers:
-        yield (*head, "-", "-", "-", "-", "-")
+        yield (*head, "-", "-", "-", "-", "-", published)
     for peer in tunnel.peers:
         yield (
             *head,
@@ -113,10 +117,18 @@ def _rows(tunnel: TunnelStatus, now: float) -> Iterable[tuple[str, ...]]:
             f"{age(now - peer.last_handshake)} ago" if peer.last_handshake else "never",
             size(peer.received_bytes),
             size(peer.sent_bytes),
+            published,
         )
-        head = ("", "", "", "")
+        head, published = ("", "", "", ""), ""
     for each in tunnel.containers:
-        yield ("", each.endpoint[:12], "error" if each.error else "", "", "", "", "", "", "")
+        health = "error" if each.error else ""
+        yield ("", each.endpoint[:12], health, "", "", "", "", "", "", ports(each.published))
+
+
+def ports(published: Iterable[str]) -> str:
+    """Return published ports in the way of ``docker ps``."""
+    pairs = (text.rpartition(":") for text in published)
+    return ", ".join(f"{host}->{container}" for host, _, container in pairs)
 
 
 def age(seconds: float) -> str:

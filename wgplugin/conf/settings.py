@@ -202,6 +202,7 @@ TUNNEL: Mapping[str, Reader] = {
     "interface": _interface,
     "priority": _priority,
     "disconnect": _choice("closed", "open"),
+    "publish": _switch,
     "mode": _choice("container", "shared"),
     "isolate": _switch,
     "nat": _switch,

@@ -7,7 +7,7 @@ a newer engine, are ignored. IP addresses are strings in CIDR form, or empty.
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -24,7 +24,9 @@ ROUTE_CONNECTED = 1
 
 Options = dict[str, Any] | None
 
-_ACRONYMS = {"id": "ID", "ipv4": "IPv4", "ipv6": "IPv6"}
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+_ACRONYMS = {"id": "ID", "ip": "IP", "ipv4": "IPv4", "ipv6": "IPv6"}
 
 
 def _docker_name(field: str) -> str:
@@ -108,6 +110,20 @@ class EndpointInterface(Message, frozen=True):
     address: str = ""
     address_ipv6: str = ""
     mac_address: str = ""
+
+
+class PortBinding(Message, frozen=True):
+    """A port of ``docker run --publish``; ``proto`` is the protocol's number (IANA).
+
+    Any port of the host will do if ``host_port`` is 0, and any of a range up to ``host_port_end``.
+    Source: moby, PortBinding of libnetwork/types/types.go.
+    """
+
+    proto: int
+    port: Port
+    host_ip: str | None = None
+    host_port: Port = 0
+    host_port_end: Port = 0
 
 
 class CreateEndpointRequest(Message, frozen=True):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_interface, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
+import msgspec
+
 from wgplugin.codes import Code
+from wgplugin.docker import protocol
 from wgplugin.docker.options import endpoint_options, network_options
 from wgplugin.docker.protocol import (
     INTERNAL,
@@ -15,6 +18,7 @@ from wgplugin.docker.protocol import (
     EndpointInterface,
 )
 from wgplugin.errors import RequestError
+from wgplugin.model.published import PortBinding, Protocol
 from wgplugin.networks.kinds import NewEndpoint, NewNetwork
 
 DNS_SERVERS = "com.docker.network.endpoint.dnsservers"
@@ -26,10 +30,10 @@ Source: moby, daemon/container_operations.go.
 PORT_MAP = "com.docker.network.portmap"
 """The option in which Docker sends the ports of --publish.
 
-Source: moby, libnetwork/netlabel/labels.go; each is a PortBinding of libnetwork/types/types.go.
+Source: moby, libnetwork/netlabel/labels.go.
 """
 
-PROTOCOLS = {6: "tcp", 17: "udp", 132: "sctp"}
+PROTOCOLS: Mapping[int, Protocol] = {6: "tcp", 17: "udp", 132: "sctp"}
 """The names of the protocols' numbers (IANA), as --publish has them."""
 
 NULL_IPAM = "null"
@@ -64,7 +68,7 @@ def new_endpoint(request: CreateEndpointRequest) -> NewEndpoint:
     """Return the container that a request asks to attach.
 
     Raises:
-        PluginError: an option or an address is invalid.
+        PluginError: an option, an address or a published port is invalid.
     """
     options = endpoint_options(request.options)
     interface = request.interface or EndpointInterface()
@@ -96,21 +100,25 @@ def _dns_servers(options: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(map(str, given)) if isinstance(given, list) else frozenset()
 
 
-def _published(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the published ports in the form of --publish, without those that can't be read."""
-    given = options.get(PORT_MAP)
-    bindings = given if isinstance(given, list) else []
-    return tuple(_port(binding) for binding in bindings if isinstance(binding, Mapping))
+def _published(options: Mapping[str, Any]) -> tuple[PortBinding, ...]:
+    given = options.get(PORT_MAP) or ()
+    try:
+        bindings = msgspec.convert(given, tuple[protocol.PortBinding, ...])
+        return tuple(map(_port, bindings))
+    except (msgspec.ValidationError, ValueError) as error:
+        message = f"a published port can't be read: {error}"
+        raise RequestError(Code.BAD_REQUEST, message) from None
 
 
-def _port(binding: Mapping[str, Any]) -> str:
-    number = binding.get("Proto")
-    protocol = PROTOCOLS.get(number, str(number)) if isinstance(number, int) else "tcp"
-    port = f"{binding.get('Port')}/{protocol}"
-    first, last = binding.get("HostPort"), binding.get("HostPortEnd")
-    if not first:
-        return port
-    host_ports = f"{first}-{last}" if last and last != first else f"{first}"
-    address = str(binding.get("HostIP") or "")
-    host = f"[{address}]:" if ":" in address else f"{address}:" if address else ""
-    return f"{host}{host_ports}:{port}"
+def _port(binding: protocol.PortBinding) -> PortBinding:
+    """Return a published port as a value. Raises ValueError if it can't be one."""
+    if binding.proto not in PROTOCOLS or not binding.port:
+        raise ValueError(f"{binding.port} of the protocol {binding.proto}")
+    first = binding.host_port
+    return PortBinding(
+        protocol=PROTOCOLS[binding.proto],
+        port=binding.port,
+        address=ip_address(binding.host_ip) if binding.host_ip else None,
+        first=first,
+        last=max(first, binding.host_port_end) if first else 0,
+    )

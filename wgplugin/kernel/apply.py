@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from ipaddress import IPv4Address
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import firewall, nftables
+from wgplugin.kernel import link as ports
 from wgplugin.kernel.link_messages import ROUTE_LOCALNET, Link
 from wgplugin.kernel.netfilter import LACKING, NetfilterSocket
 from wgplugin.kernel.rtnl import Links
 from wgplugin.kernel.space import Seen, Space
-from wgplugin.model import namespace
+from wgplugin.model import answers, namespace
 from wgplugin.model.backends import Applied, Observed
 from wgplugin.model.device import DeviceConfig, Key, describe, diff
-from wgplugin.model.namespace import Changes, Item, OtherNetwork, Plan, Route
+from wgplugin.model.namespace import Changes, OtherNetwork, Plan
 from wgplugin.model.prefixes import EVERYTHING, Prefix
+from wgplugin.model.published import INSIDE
 
 ROUNDS = 3
 """The number of attempts to set something that a program in the container undoes."""
-
-MANY = 10
-"""More routes than these are counted, not listed."""
 
 TRIAL = Plan("", 0, (), tuple(EVERYTHING.values()), dns=IPv4Address("192.0.2.1"))
 """A plan whose nftables need all that any plan's do."""
@@ -68,6 +68,7 @@ def apply(
             links.tune()
             done += _set(space, links, link, wanted, config, moved)
             done += _settle(links, link, wanted)
+            done += _answer(space, link, wanted)
             return Applied(True, links.other_networks(), tuple(done), is_guarded(space))
     return Applied(False, links.other_networks(), guarded=is_guarded(space))
 
@@ -103,6 +104,8 @@ def apply_firewall(space: Space, wanted: Plan, others: Collection[OtherNetwork])
         BackendError: the kernel lacks a part of nftables.
     """
     space.guard.installed(wanted.owner, False)
+    if not ports.own(space, wanted.device):
+        wanted = replace(wanted, link=None)
     with nftables_errors("the kernel's nftables can't do it: "):
         alone = change_tables(space, lambda netfilter: _install(netfilter, wanted, others))
     space.guard.installed(wanted.owner, alone)
@@ -128,6 +131,8 @@ def clear(space: Space, device: str, owner: int) -> None:
     link = links.find(device)
     index = link.index if link else 0
     links.change(namespace.removal(links.found(owner, index)), index)
+    list(ports.unmake(space, device))
+    links.change(namespace.removal(links.answers(owner, index)), index)
 
 
 def _is_ready(
@@ -190,9 +195,24 @@ def _settle(links: Links, link: Link, wanted: Plan) -> Iterator[str]:
             yield from done
             return
         links.change(todo, link.index)
-        done += [*told(todo.add, "added"), *told(todo.delete, "removed")]
+        done += [*namespace.told(todo.add, "added"), *namespace.told(todo.delete, "removed")]
     message = f"the container's network doesn't stay as it is set: {', '.join(done)}"
     raise BackendError(Code.NOT_SET_UP, message)
+
+
+def _answer(space: Space, link: Link, wanted: Plan) -> Iterator[str]:
+    """Set what answers to clients of published ports leave by; yield the changes."""
+    if not wanted.link:
+        yield from ports.unmake(space, wanted.device)
+    elif ports.make(space, wanted.device, wanted.link):
+        yield f"{INSIDE} made"
+        # The nftables have a part for it, which can't stand without it.
+        space.guard.installed(wanted.owner, False)
+    planned = answers.container_items(wanted, link.families)
+    if wanted.link and (inside := ports.own(space, wanted.device)):
+        yield from ports.set_up(space, inside, wanted.link)
+        link = inside
+    yield from ports.set_answers(space, wanted.owner, link, planned)
 
 
 def _indexes(space: Space, device: str) -> Iterator[int]:
@@ -261,12 +281,3 @@ def nftables_errors(trouble: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise BackendError(Code.NO_NFTABLES, f"{trouble}{error.strerror}") from None
-
-
-def told(items: Sequence[Item], verb: str) -> Iterator[str]:
-    """Word the changes of items for a log."""
-    routes = [item for item in items if isinstance(item, Route)]
-    if len(routes) > MANY:
-        yield f"{len(routes):,} routes {verb}"
-        items = [item for item in items if not isinstance(item, Route)]
-    yield from (f"{item} {verb}" for item in items)

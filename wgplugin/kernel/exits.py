@@ -57,11 +57,15 @@ def is_reply() -> Rule:
 
 
 def exits(plan: Plan) -> Chain:
-    """Return the chain that stops packets on their way to other networks, with prefix_sets()."""
+    """Return the chain that stops packets on their way to other networks, with prefix_sets().
+
+    What may leave by a link for published ports is another chain's matter: answers.leaving().
+    """
     accept, drop = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
     rules: list[Rule] = [
         (*nftables.meta(nftables.META_OIFTYPE, nftables.ETHERNET, equal=False), *accept),
         (*nftables.meta(nftables.META_OIFGROUP, nftables.OURS), *accept),
+        (*nftables.meta(nftables.META_OIFGROUP, nftables.LINKS), *accept),
         (*is_reply(), *accept),
         *((*from_address(each), *drop) for each in plan.addresses),
     ]

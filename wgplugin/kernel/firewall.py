@@ -1,4 +1,4 @@
-"""A tunnel's nftables in its container: clients of other networks, exits, and names. Pure.
+"""A tunnel's nftables in its container: clients, exits, and names. Pure.
 
 A reply to a client of another network is known by its connection, which got a mark when its first
 packet came in by that network's device. So any number of tunnels agree on it, and it stays true
@@ -10,9 +10,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Iterable, Iterator
 
-from wgplugin.kernel import names, nftables
+from wgplugin.kernel import answers, names, nftables
 from wgplugin.kernel.exits import exits, frames, is_reply, prefix_sets, to_address
 from wgplugin.kernel.nftables import Chain, PrefixSet, Rule, Table
+from wgplugin.model.answers import BY_ROUTE
 from wgplugin.model.namespace import MARK, OtherNetwork, Plan
 
 RAW, MANGLE = -300, -150
@@ -31,9 +32,12 @@ def table_name(owner: int) -> str:
 def table(plan: Plan, others: Iterable[OtherNetwork]) -> Table:
     """Return a plan's table for packets."""
     chains = [
-        *_clients(),
+        *_clients(plan),
         Chain("intruders", (*_intruders(plan),), hook=nftables.PREROUTING, priority=RAW),
+        answers.leaving(),
     ]
+    if plan.link:
+        chains.append(_datagrams(plan))
     sets: tuple[PrefixSet, ...] = ()
     if plan.inside:
         chains.append(exits(plan))
@@ -44,33 +48,68 @@ def table(plan: Plan, others: Iterable[OtherNetwork]) -> Table:
 def frame_table(
     plan: Plan, others: Collection[OtherNetwork], *, routed: bool = True
 ) -> Table | None:
-    """Return a plan's table for frames, None if it needs none; see exits.frames()."""
-    if not others or not plan.inside:
-        return None
-    chain = frames(plan, (other.ifname for other in others), routed=routed)
-    sets = prefix_sets(plan, others)
-    return Table(table_name(plan.owner), (chain,), sets, nftables.NETDEV)
+    """Return a plan's table for frames, None if it needs none; see exits.frames().
+
+    The devices must be there, and so must the link for published ports if the plan has one.
+    """
+    chains: list[Chain] = []
+    sets: tuple[PrefixSet, ...] = ()
+    if others and plan.inside:
+        chains.append(frames(plan, (other.ifname for other in others), routed=routed))
+        sets = prefix_sets(plan, others)
+    if plan.link:
+        chains.append(answers.frames(routed=routed))
+    return Table(table_name(plan.owner), tuple(chains), sets, nftables.NETDEV) if chains else None
 
 
-def _clients() -> Iterator[Chain]:
-    """Mark connections that clients of other networks begin, and the replies to them."""
+def _clients(plan: Plan) -> Iterator[Chain]:
+    """Mark connections that clients begin, and the replies to them.
+
+    They are those of other networks, and of published ports: these come in by a link, or by the
+    device of a shared network.
+    """
     begun = (
         *_from_others(),
         *nftables.ct(nftables.CT_DIRECTION, b"\0"),
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
         *nftables.set_ct_mark(MARK),
     )
-    yield Chain("clients", (begun,), "filter", nftables.PREROUTING, MANGLE)
-    reply = (*is_reply(), *nftables.set_mark(MARK))
-    yield Chain("replies", (reply,), "route", nftables.OUTPUT, MANGLE)
+    by_router = [
+        answers.begins(*nftables.meta(nftables.META_IIFGROUP, nftables.OURS), *to_address(each))
+        for each in plan.addresses
+        if plan.answers
+    ]
+    rules = (begun, *answers.come(), *by_router)
+    yield Chain("clients", rules, "filter", nftables.PREROUTING, MANGLE)
+    replies = ((*is_reply(), *nftables.set_mark(MARK)), answers.answered())
+    yield Chain("replies", replies, "route", nftables.OUTPUT, MANGLE)
+
+
+def _datagrams(plan: Plan) -> Chain:
+    """Have datagrams come to the tunnel's address, which the answers to them have by most routes.
+
+    A server for TCP has the address that it was asked by, but one for UDP may ask for none.
+    """
+    own = {each.version: each.ip for each in reversed(plan.addresses)}
+    asked = (each.ip for each in plan.link.addresses) if plan.link else ()
+    pairs = [(each, own[each.version]) for each in asked if each.version in own]
+    rules = [
+        rule
+        for protocol in BY_ROUTE
+        for rule in answers.translations(
+            pairs, *nftables.meta(nftables.META_L4PROTO, bytes([protocol]))
+        )
+    ]
+    return Chain("datagrams", tuple(rules), "nat", nftables.PREROUTING, answers.DNAT)
 
 
 def _intruders(plan: Plan) -> Iterator[Rule]:
     """Drop packets that mustn't come in: before conntrack sees them.
 
     From the tunnel, these are packets to addresses of other networks. From other networks, packets
-    to the tunnel's addresses. From both, router advertisements and redirects: they would change
-    routes, and the neighbours in a shared network can send them, too.
+    to the tunnel's addresses. From links, packets to any address but their own. From all, router
+    advertisements and redirects: they would change routes, and the neighbours in a shared network
+    can send them, too.
     """
     yield (
         *nftables.meta(nftables.META_IIFGROUP, nftables.OURS),
@@ -78,6 +117,7 @@ def _intruders(plan: Plan) -> Iterator[Rule]:
         *nftables.address_type(nftables.FIB_DADDR | nftables.FIB_IIF, _LOCAL, equal=False),
         *_DROP,
     )
+    yield answers.stray()
     for address in plan.addresses:
         yield (*_from_others(), *to_address(address), *_DROP)
     if any(net.version == 6 for net in plan.inside):
@@ -95,5 +135,5 @@ def _from_others() -> Rule:
     """Match packets that come in by another network's device."""
     return (
         *nftables.meta(nftables.META_IIFTYPE, nftables.ETHERNET),
-        *nftables.meta(nftables.META_IIFGROUP, nftables.OURS, equal=False),
+        *nftables.meta(nftables.META_IIFGROUP, nftables.OURS, nftables.LINKS, equal=False),
     )

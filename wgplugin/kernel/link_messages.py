@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from wgplugin.kernel.attributes import Message, number, pack, pack_number, pick, text, unpack
+from wgplugin.model import published
 from wgplugin.model.namespace import GROUP
 
 GET_LINKS = 18
 SET_LINK = 19
 GET_NETCONF = 82
 
-FORWARDING, RP_FILTER, ARP_IGNORE, ROUTE_LOCALNET = 1, 8, 19, 26
+FORWARDING, RP_FILTER, ARP_IGNORE, SRC_VMARK, ROUTE_LOCALNET = 1, 8, 19, 24, 26
 """IPv4 settings of a link (IPV4_DEVCONF_… in linux/ip.h)."""
 
 _NEW_LINK, _DELETE_LINK = 16, 17
@@ -37,7 +38,7 @@ _PORT_ISOLATED = 33
 _INET_CONF, _INET6_CONF = 1, 2
 _WITHOUT_STATISTICS = 8
 _DISABLE_IPV6 = 26
-_IFF_UP, _ETHERNET = 1, 1
+_IFF_UP, _IFF_NOARP, _ETHERNET = 0x1, 0x80, 1
 _NETCONF_INDEX, _NETCONF_FORWARDING, _ALL = 1, 2, 0xFFFF_FFFF
 _NETCONF_HEADER = 4
 
@@ -49,7 +50,8 @@ class Link:
     ``alias``: of a tunnel's device, its name on the host. ``ipv4``: the IPv4 settings, the first of
     which has number 1. ``kind``: "wireguard", "veth", … ``address``: its own on its link layer.
     ``master``: the index of the bridge that it is a port of, 0 for none; ``is_isolated``: whether
-    that passes nothing on to it from other ports of this sort.
+    that passes nothing on to it from other ports of this sort. ``has_arp``: whether it asks for its
+    neighbours' addresses; if not, it takes its own for theirs.
     """
 
     index: int
@@ -65,11 +67,17 @@ class Link:
     address: bytes = b""
     master: int = 0
     is_isolated: bool = False
+    has_arp: bool = True
 
     @property
     def is_tunnel_s(self) -> bool:
         """Whether nftables take it for a tunnel's device."""
         return self.group == GROUP
+
+    @property
+    def is_another_network_s(self) -> bool:
+        """Whether it is neither a tunnel's nor one for published ports: Docker's, mostly."""
+        return self.is_ethernet and self.group not in (GROUP, published.GROUP)
 
     def setting(self, number: int) -> int | None:
         """Return an IPv4 setting (ROUTE_LOCALNET, …); None if the link can't carry IPv4."""
@@ -110,6 +118,7 @@ def links(bodies: Iterable[bytes]) -> Iterator[Link]:
             address=found.get(_IFLA_ADDRESS, b""),
             master=number(found.get(_IFLA_MASTER, b"")),
             is_isolated=bool(number(port.get(_PORT_ISOLATED, b""))),
+            has_arp=not flags & _IFF_NOARP,
         )
 
 
@@ -118,14 +127,19 @@ def set_up(index: int) -> bytes:
     return _IFINFO.pack(0, 0, index, _IFF_UP, _IFF_UP)
 
 
+def set_resolving_off(index: int) -> bytes:
+    """Return the request to have a link use its own link-layer address as its neighbours'."""
+    return _IFINFO.pack(0, 0, index, _IFF_NOARP, _IFF_NOARP)
+
+
 def set_mtu(index: int, mtu: int) -> bytes:
     """Return the request to change a link's MTU, in bytes."""
     return _link(index) + pack_number(_IFLA_MTU, mtu)
 
 
-def set_group(index: int) -> bytes:
-    """Return the request to put a link into the tunnels' group."""
-    return _link(index) + pack_number(_IFLA_GROUP, GROUP)
+def set_group(index: int, group: int = GROUP) -> bytes:
+    """Return the request to put a link into a group: the tunnels' by default."""
+    return _link(index) + pack_number(_IFLA_GROUP, group)
 
 
 def set_alias(index: int, alias: str) -> bytes:
@@ -175,10 +189,20 @@ def veth(ifname: str, address: bytes, mtu: int | None, peer: str, peer_namespace
     """
     size = pack_number(_IFLA_MTU, mtu) if mtu else b""
     other = _link(0) + _name(peer) + size + pack_number(_IFLA_NET_NS_FD, peer_namespace)
-    info = pack(_INFO_KIND, b"veth\0") + pack(_INFO_DATA, pack(_VETH_PEER, other))
-    body = _link(0) + _name(ifname) + size + pack(_IFLA_ADDRESS, address)
-    body += pack_number(_IFLA_GROUP, GROUP) + pack(_IFLA_LINKINFO, info)
-    return _NEW_LINK, _CREATE | _EXCLUSIVE, body
+    own = _link(0) + _name(ifname) + size + pack(_IFLA_ADDRESS, address)
+    return _veth(own + pack_number(_IFLA_GROUP, GROUP), other)
+
+
+def twins(ifname: str, address: bytes, mtu: int | None, peer: str, peer_namespace: int) -> Message:
+    """Return the message that makes a veth(4) for published ports, whose ends are alike.
+
+    As they have one address and don't ask for others, each takes its own for that of the other end.
+    """
+    head = _IFINFO.pack(0, 0, 0, _IFF_NOARP, _IFF_NOARP)
+    alike = pack(_IFLA_ADDRESS, address) + pack_number(_IFLA_GROUP, published.GROUP)
+    alike += pack_number(_IFLA_MTU, mtu) if mtu else b""
+    other = head + _name(peer) + alike + pack_number(_IFLA_NET_NS_FD, peer_namespace)
+    return _veth(head + _name(ifname) + alike, other)
 
 
 def delete(ifname: str) -> Message:
@@ -186,14 +210,20 @@ def delete(ifname: str) -> Message:
     return _DELETE_LINK, 0, _link(0) + _name(ifname)
 
 
-def get_ipv6_forwarding() -> bytes:
-    """Return the request (GET_NETCONF) for a namespace's setting of IPv6 forwarding."""
-    return struct.pack("=B3x", socket.AF_INET6) + pack_number(_NETCONF_INDEX, _ALL)
+def get_forwarding(version: int) -> bytes:
+    """Return the request (GET_NETCONF) for a namespace's forwarding of an IP version."""
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    return struct.pack("=B3x", family) + pack_number(_NETCONF_INDEX, _ALL)
 
 
-def is_ipv6_forwarded(body: bytes) -> bool:
-    """Return whether IPv6 is forwarded, by the answer to get_ipv6_forwarding()."""
+def is_forwarded(body: bytes) -> bool:
+    """Return whether the IP version is forwarded, by the answer to get_forwarding()."""
     return number(dict(unpack(body[_NETCONF_HEADER:])).get(_NETCONF_FORWARDING, b"")) == 1
+
+
+def _veth(own: bytes, other: bytes) -> Message:
+    info = pack(_INFO_KIND, b"veth\0") + pack(_INFO_DATA, pack(_VETH_PEER, other))
+    return _NEW_LINK, _CREATE | _EXCLUSIVE, own + pack(_IFLA_LINKINFO, info)
 
 
 def _link(index: int) -> bytes:

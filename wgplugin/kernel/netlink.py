@@ -5,7 +5,9 @@ Sources: netlink(7), linux/netlink.h. The kernel carries out a message before se
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -25,6 +27,7 @@ _TRIES = 5
 _NUMBERS = 1 << 32
 _HEADER = struct.Struct("=IHHII")
 _SO_SNDBUFFORCE = 32
+_GET_NAMESPACE = 0x894C
 _SOL_NETLINK, _CAP_ACK, _EXT_ACK, _STRICT_CHECK = 270, 10, 11, 12
 _ERROR, _DONE = 2, 3
 _INTERRUPTED, _HAS_ATTRIBUTES = 0x10, 0x200
@@ -52,6 +55,15 @@ class NetlinkSocket:
     def close(self) -> None:
         """Close the socket; until then it keeps its namespace alive."""
         self._socket.close()
+
+    @contextlib.contextmanager
+    def namespace(self) -> Iterator[int]:
+        """Open the socket's network namespace; the value is its descriptor."""
+        descriptor = fcntl.ioctl(self._socket, _GET_NAMESPACE)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def request(self, kind: int, body: bytes, flags: int = 0) -> None:
         """Send a message that the kernel only acknowledges."""

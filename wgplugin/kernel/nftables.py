@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wgplugin.kernel.attributes import nest, pack, pack_text
+from wgplugin.model import published
 from wgplugin.model.namespace import GROUP
 from wgplugin.model.prefixes import Prefix
 
@@ -23,13 +24,16 @@ PREROUTING, FORWARD, OUTPUT, POSTROUTING = 0, 2, 3, 4
 EGRESS = 1
 """A hook of the netdev family, from Linux 5.16 on."""
 
-ACCEPT, DROP = 1, 0
+ACCEPT, DROP, RETURN = 1, 0, -5
 
 ETHERNET = struct.pack("=H", 1)
 """The type of Docker's links (linux/if_arp.h)."""
 
 OURS = struct.pack("=I", GROUP)
 """The group of the tunnels' devices, some of which have Ethernet, too: those of shared networks."""
+
+LINKS = struct.pack("=I", published.GROUP)
+"""The group of the links for published ports."""
 
 META_MARK, META_IIFNAME, META_OIFNAME = 3, 6, 7
 META_IIFTYPE, META_OIFTYPE, META_NFPROTO, META_L4PROTO = 8, 9, 15, 16
@@ -147,6 +151,11 @@ def within(header: int, offset: int, length: int, name: str) -> Rule:
 def verdict(code: int) -> Rule:
     """End with a verdict on the packet: ACCEPT or DROP."""
     return (_immediate(nest(2, _number(1, code)), _VERDICT),)
+
+
+def counter() -> Rule:
+    """Count the packets that get here."""
+    return (_expression("counter", b""),)
 
 
 def jump(chain: str) -> Rule:

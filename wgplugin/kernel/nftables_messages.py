@@ -1,6 +1,7 @@
 """nftables messages as bytes, from linux/netfilter/nf_tables.h. Pure.
 
-A tunnel has tables of its own. Docker's tables are never touched.
+A tunnel has tables of its own. Of others' tables, a chain alone is ever changed that they have for
+rules like that: Docker's DOCKER-USER.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from wgplugin.kernel.attributes import nest, pack, pack_text
-from wgplugin.kernel.nftables import INET, Chain, PrefixSet, Table
+from wgplugin.kernel.nftables import INET, Chain, PrefixSet, Rule, Table
 from wgplugin.model.prefixes import Prefix
 
 _REQUEST, _ACK, _EXCLUSIVE, _CREATE, _APPEND = 1, 4, 0x200, 0x400, 0x800
 _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _SUBSYSTEM = 10
-_NEWTABLE, _DELTABLE, _NEWCHAIN, _NEWRULE, _NEWSET, _NEWSETELEM = 0, 2, 3, 6, 9, 12
+_NEWTABLE, _DELTABLE, _NEWCHAIN = 0, 2, 3
+_NEWRULE, _DELRULE, _NEWSET, _NEWSETELEM = 6, 8, 9, 12
 _CONSTANT, _INTERVAL, _INTERVAL_END = 2, 4, 1
 _ELEMENTS = 500
 
@@ -53,9 +55,7 @@ def _content(table: Table) -> list[bytes]:
         messages.append(_chain(table, chain))
     for chain in table.chains:
         for rule in chain.rules:
-            attributes = (
-                pack_text(1, table.name) + pack_text(2, chain.name) + nest(4, b"".join(rule))
-            )
+            attributes = _place(table.name, chain.name) + nest(4, b"".join(rule))
             messages.append(_message(_NEWRULE, family, attributes, _CREATE | _APPEND))
     return messages
 
@@ -63,6 +63,36 @@ def _content(table: Table) -> list[bytes]:
 def delete_table(name: str, family: int = INET) -> list[bytes]:
     """Return the messages that delete a table; they fail with ENOENT if there is none."""
     return _batch([_message(_DELTABLE, family, pack_text(1, name), 0)])
+
+
+def change_chain(
+    family: int,
+    table: str,
+    chain: str,
+    delete: Iterable[int],
+    add: Iterable[Rule],
+    before: int = 0,
+) -> list[bytes]:
+    """Return the messages that change the rules of a chain that is there already.
+
+    ``delete``: the handles of rules. ``add``: rules in order, which come before that of the handle
+    ``before``, 0 for the chain's end. Messages fail with ENOENT if what they name isn't there.
+    """
+    place = _place(table, chain)
+    messages = [
+        _message(_DELRULE, family, place + pack(3, struct.pack(">Q", handle)), 0)
+        for handle in delete
+    ]
+    at = pack(6, struct.pack(">Q", before)) if before else b""
+    flags = _CREATE | (0 if before else _APPEND)
+    messages += [
+        _message(_NEWRULE, family, place + nest(4, b"".join(rule)) + at, flags) for rule in add
+    ]
+    return _batch(messages)
+
+
+def _place(table: str, chain: str) -> bytes:
+    return pack_text(1, table) + pack_text(2, chain)
 
 
 def _chain(table: Table, found: Chain) -> bytes:

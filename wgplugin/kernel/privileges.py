@@ -9,11 +9,15 @@ from collections.abc import Iterable
 from typing import Any
 
 CAP_DAC_OVERRIDE = 1
+CAP_NET_BIND_SERVICE = 10
 CAP_NET_ADMIN = 12
 CAP_SYS_ADMIN = 21
 
 NEEDED = (CAP_NET_ADMIN, CAP_DAC_OVERRIDE)
 """The first for devices, the second for configuration files of other users than root."""
+
+NEEDED_LIVE = (*NEEDED, CAP_SYS_ADMIN, CAP_NET_BIND_SERVICE)
+"""Also for containers' namespaces, and to try ports below 1024 before they are published."""
 
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_READ = 23

@@ -6,28 +6,29 @@ OSError if the kernel refuses.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import re
 import socket
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import ip_interface
 
 from wgplugin.kernel import apply as tunnels
+from wgplugin.kernel import link as ports_link
 from wgplugin.kernel import link_messages, sysctl
-from wgplugin.kernel.attributes import Message
 from wgplugin.kernel.ipv6 import has_ipv6
-from wgplugin.kernel.link_messages import FORWARDING, GET_NETCONF, SET_LINK, Link
+from wgplugin.kernel.link_messages import GET_NETCONF, SET_LINK, Link
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.router_table import router_table
-from wgplugin.kernel.rtnl import Links, Routing, find
+from wgplugin.kernel.rtnl import Links, Routing, delete, existing, find, here, send
 from wgplugin.kernel.setns import apart, enter
+from wgplugin.kernel.setting import change, set_addresses, set_link
 from wgplugin.kernel.space import Seen, Space
+from wgplugin.model.answers import router_items
 from wgplugin.model.backends import RouterApplied
 from wgplugin.model.device import DeviceConfig, Key
 from wgplugin.model.identity import DEVICE_PREFIX
-from wgplugin.model.namespace import MAIN_TABLE, Changes, DeviceAddress, Item, Route
-from wgplugin.model.prefixes import InterfaceAddress
+from wgplugin.model.namespace import MAIN_TABLE, Route
+from wgplugin.model.published import INSIDE
 from wgplugin.model.router import BRIDGE, DEVICE, RouterPlan
 
 NEXT_HOP = ip_interface("fe80::99/64")
@@ -48,8 +49,8 @@ def adopt(space: Space, device: str) -> None:
     """Take a WireGuard device from the host; see `Router`."""
     for link in Links(space.route).all():
         if link.ifname == DEVICE or link.alias == device:
-            _send(space.route, link_messages.delete(link.ifname))
-    with _host() as host:
+            send(space.route, link_messages.delete(link.ifname))
+    with here() as host:
         index = _index(device)
         host.request(SET_LINK, link_messages.move(index, DEVICE, space.namespace))
 
@@ -64,7 +65,7 @@ def apply(
     """
     # First what stops packets, then what lets them pass.
     done = [*_filter(space, wanted), *_forward_ipv6(space), *_set_bridge(space, wanted)]
-    done += _set_ports(space, wanted)
+    done += [*_set_ports(space, wanted), *_publish(space, wanted)]
     link = find(space.route, DEVICE)
     if link and link.alias == wanted.device:
         try:
@@ -82,20 +83,20 @@ def attach(space: Space, ifname: str, mac_address: str, wanted: RouterPlan) -> N
     port = PORT_PREFIX + ifname.removeprefix(DEVICE_PREFIX)
     address = bytes.fromhex(mac_address.replace(":", ""))
     made = link_messages.veth(ifname, address, wanted.mtu, port, space.namespace)
-    with _host() as host:
+    with here() as host:
         try:
-            _send(host, made)
+            send(host, made)
         except FileExistsError:
-            _delete(host, ifname)
-            _delete(space.route, port)
-            _send(host, made)
+            delete(host, ifname)
+            delete(space.route, port)
+            send(host, made)
         host.request(SET_LINK, link_messages.set_alias(_index(ifname), ifname))
     list(_filter(space, wanted))
     bridge = find(space.route, BRIDGE)
     if bridge is None:
         list(_set_bridge(space, wanted))
-        bridge = _found(space, BRIDGE)
-    list(_set_port(space, _found(space, port), bridge, wanted))
+        bridge = existing(space.route, BRIDGE)
+    list(_set_port(space, existing(space.route, port), bridge, wanted))
 
 
 def ports(space: Space) -> frozenset[str]:
@@ -110,8 +111,8 @@ def ports(space: Space) -> frozenset[str]:
 def empty(route: NetlinkSocket) -> None:
     """Delete a router's devices, given a socket in it: its namespace may live for a while."""
     for link in Links(route).all():
-        if link.ifname in (DEVICE, BRIDGE) or PORT.fullmatch(link.ifname):
-            _delete(route, link.ifname)
+        if link.ifname in (DEVICE, BRIDGE, INSIDE) or PORT.fullmatch(link.ifname):
+            delete(route, link.ifname)
 
 
 def _filter(space: Space, wanted: RouterPlan) -> Iterator[str]:
@@ -135,8 +136,8 @@ def _forward_ipv6(space: Space) -> Iterator[str]:
         sysctl.write(sysctl.IPV6_FORWARDING, "1")
 
     if has_ipv6():
-        answer = space.route.ask(GET_NETCONF, link_messages.get_ipv6_forwarding())
-        if not link_messages.is_ipv6_forwarded(answer):
+        answer = space.route.ask(GET_NETCONF, link_messages.get_forwarding(6))
+        if not link_messages.is_forwarded(answer):
             apart(write)
             yield "IPv6 forwarding on"
 
@@ -146,14 +147,14 @@ def _set_bridge(space: Space, wanted: RouterPlan) -> Iterator[str]:
     address = _ADDRESS_PREFIX + (wanted.owner & 0xFFFFFF).to_bytes(3)
     link = find(space.route, BRIDGE)
     if link is None:
-        _send(space.route, link_messages.bridge(BRIDGE, address))
-        link = _found(space, BRIDGE)
+        send(space.route, link_messages.bridge(BRIDGE, address))
+        link = existing(space.route, BRIDGE)
         yield f"{BRIDGE} made"
     if link.address != address:
         space.route.request(SET_LINK, link_messages.set_address(link.index, address))
         yield f"{BRIDGE}: link address set"
-    yield from _set_link(space, link, wanted.mtu, forwards=True)
-    yield from _set_addresses(space, link, (*wanted.gateways, NEXT_HOP))
+    yield from set_link(space, link, wanted.mtu, forwards=True)
+    yield from set_addresses(space, link, (*wanted.gateways, NEXT_HOP))
 
 
 def _set_ports(space: Space, wanted: RouterPlan) -> Iterator[str]:
@@ -172,9 +173,22 @@ def _set_port(space: Space, link: Link, bridge: Link, wanted: RouterPlan) -> Ite
         space.route.request(SET_LINK, link_messages.enslave(link.index, bridge.index))
         yield f"{link.ifname}: made a port"
     if link.is_isolated != wanted.isolate or (is_new and wanted.isolate):
-        _send(space.route, link_messages.isolate(link.index, wanted.isolate))
+        send(space.route, link_messages.isolate(link.index, wanted.isolate))
         yield f"{link.ifname}: {'isolated' if wanted.isolate else 'not isolated'}"
-    yield from _set_link(space, link, wanted.mtu)
+    yield from set_link(space, link, wanted.mtu)
+
+
+def _publish(space: Space, wanted: RouterPlan) -> Iterator[str]:
+    """Have the link for published ports, or none; yield the changes."""
+    bridge = existing(space.route, BRIDGE)
+    if not wanted.link:
+        yield from ports_link.unmake(space, wanted.device)
+    elif ports_link.make(space, wanted.device, wanted.link, wanted.mtu):
+        yield f"{INSIDE} made"
+    inside = ports_link.own(space, wanted.device)
+    if wanted.link and inside:
+        yield from ports_link.set_up(space, inside, wanted.link, forwards=True)
+    yield from ports_link.set_answers(space, wanted.owner, inside or bridge, router_items(wanted))
 
 
 def _set_device(
@@ -182,36 +196,10 @@ def _set_device(
 ) -> Iterator[str]:
     """Set the WireGuard device; yield the changes. A route needs a device that is up."""
     yield from tunnels.set_wireguard(space, link, config, moved)
-    yield from _set_link(space, link, wanted.mtu, forwards=True)
-    yield from _set_addresses(space, link, wanted.addresses)
+    yield from set_link(space, link, wanted.mtu, forwards=True)
+    yield from set_addresses(space, link, wanted.addresses)
     yield from _set_routes(space, link, wanted)
     space.seen[wanted.device] = Seen(link.index, frozenset())
-
-
-def _set_link(
-    space: Space, link: Link, mtu: int | None, *, forwards: bool = False
-) -> Iterator[str]:
-    route = space.route
-    if mtu and mtu != link.mtu:
-        route.request(SET_LINK, link_messages.set_mtu(link.index, mtu))
-        yield f"{link.ifname}: MTU {mtu}"
-    if forwards and link.setting(FORWARDING) == 0:
-        route.request(SET_LINK, link_messages.set_ipv4(link.index, FORWARDING, 1))
-        yield f"{link.ifname}: IPv4 forwarding on"
-    if not link.up:
-        route.request(SET_LINK, link_messages.set_up(link.index))
-        yield f"{link.ifname}: set up"
-
-
-def _set_addresses(
-    space: Space, link: Link, addresses: Iterable[InterfaceAddress]
-) -> Iterator[str]:
-    """Set a link's addresses; leave the kernel's own, which are link-local."""
-    routing = Routing(space.route)
-    present = routing.addresses(link.index)
-    planned = {DeviceAddress(each) for each in addresses if each.version in link.families}
-    stale = {each for each in present - planned if not _is_link_local(each)}
-    yield from _change(routing, link, planned - present, stale)
 
 
 def _set_routes(space: Space, link: Link, wanted: RouterPlan) -> Iterator[str]:
@@ -224,28 +212,7 @@ def _set_routes(space: Space, link: Link, wanted: RouterPlan) -> Iterator[str]:
         if net not in subnets and net.version in link.families and not wanted.internal
     }
     present = routing.set_routes(link.index)
-    yield from _change(routing, link, planned - present, present - planned)
-
-
-def _change(
-    routing: Routing, link: Link, add: Collection[Item], delete: Collection[Item]
-) -> Iterator[str]:
-    # In this order: to delete a subnet's first address deletes its others, too.
-    routing.change(Changes((), tuple(delete)), link.index)
-    routing.change(Changes(tuple(add), ()), link.index)
-    for each in (*tunnels.told(tuple(add), "added"), *tunnels.told(tuple(delete), "removed")):
-        yield f"{link.ifname}: {each}"
-
-
-def _is_link_local(address: DeviceAddress) -> bool:
-    return address.interface.version == 6 and address.interface.is_link_local
-
-
-def _found(space: Space, ifname: str) -> Link:
-    link = find(space.route, ifname)
-    if link is None:
-        raise OSError(errno.ENODEV, f"there is no device {ifname}")
-    return link
+    yield from change(routing, link, planned - present, present - planned)
 
 
 def _index(ifname: str) -> int:
@@ -254,22 +221,3 @@ def _index(ifname: str) -> int:
         return socket.if_nametoindex(ifname)
     except OSError:
         raise OSError(errno.ENODEV, f"there is no device {ifname}") from None
-
-
-def _host() -> contextlib.closing[NetlinkSocket]:
-    """Return a socket in this thread's namespace: the host's."""
-    return contextlib.closing(NetlinkSocket(socket.NETLINK_ROUTE))
-
-
-def _send(connection: NetlinkSocket, message: Message) -> None:
-    kind, flags, body = message
-    connection.request(kind, body, flags)
-
-
-def _delete(connection: NetlinkSocket, ifname: str) -> None:
-    """Delete a link; a missing one is no error."""
-    try:
-        _send(connection, link_messages.delete(ifname))
-    except OSError as error:
-        if error.errno != errno.ENODEV:
-            raise

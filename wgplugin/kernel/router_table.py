@@ -1,7 +1,7 @@
 """The nftables of a shared network's router. Pure.
 
 Whatever isn't let through is dropped, in both directions. So the way out is the tunnel, and peers
-reach what a plan opens for them.
+reach what a plan opens for them. Clients of published ports come by a link, and get answers by it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-from wgplugin.kernel import nftables
+from wgplugin.kernel import answers, nftables
 from wgplugin.kernel.firewall import table_name
 from wgplugin.kernel.nftables import Chain, Rule, Table
 from wgplugin.model.prefixes import IPAddress
@@ -32,13 +32,21 @@ _ACCEPT, _DROP = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DR
 
 def router_table(plan: RouterPlan) -> Table:
     """Return a plan's table."""
+    come = (*answers.come(), answers.answered(*_in_by(BRIDGE)))
     chains = [
+        Chain("strays", (answers.stray(),), "filter", nftables.PREROUTING, answers.RAW),
+        Chain("clients", come, "filter", nftables.PREROUTING, MANGLE),
+        Chain("replies", (answers.answered(),), "route", nftables.OUTPUT, MANGLE),
+        answers.leaving(),
         Chain("forward", (*_forwarded(plan), _DROP), "filter", nftables.FORWARD, FILTER),
         Chain("sizes", (_clamped(),), "filter", nftables.FORWARD, MANGLE),
     ]
     if plan.forwards and not plan.internal:
         rules = tuple(_redirected(each, each.address) for each in plan.forwards if each.address)
         chains.append(Chain("forwards", rules, "nat", nftables.PREROUTING, DNAT))
+    if plan.answers:
+        rules = answers.translations(plan.answers)
+        chains.append(Chain("ports", rules, "nat", nftables.PREROUTING, DNAT))
     if plan.nat:
         rule = (*_out_by(DEVICE), *nftables.masquerade())
         chains.append(Chain("sources", (rule,), "nat", nftables.POSTROUTING, SOURCE_NAT))
@@ -54,10 +62,16 @@ def _forwarded(plan: RouterPlan) -> Iterator[Rule]:
         yield (*_in_by(BRIDGE), *_out_by(BRIDGE), *_ACCEPT)
     if plan.internal:
         return
+    yield (*answers.in_by_link(), *_out_by(BRIDGE), *_dnated(), *_ACCEPT)
+    yield (*answers.in_by_link(), *nftables.counter(), *_DROP)
     yield (*nftables.ct_bits(nftables.CT_STATE, _ESTABLISHED | _RELATED), *_ACCEPT)
     yield (*_in_by(BRIDGE), *_out_by(DEVICE), *_ACCEPT)
-    wanted = nftables.ct_bits(nftables.CT_STATUS, _DNATED) if plan.nat else ()
+    wanted = _dnated() if plan.nat else ()
     yield (*_in_by(DEVICE), *_out_by(BRIDGE), *wanted, *_ACCEPT)
+
+
+def _dnated() -> Rule:
+    return nftables.ct_bits(nftables.CT_STATUS, _DNATED)
 
 
 def _clamped() -> Rule:

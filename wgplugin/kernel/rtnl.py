@@ -6,6 +6,7 @@ import contextlib
 import errno
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from socket import NETLINK_ROUTE
 
 from wgplugin.kernel import link_messages, rtnl_messages
 from wgplugin.kernel.attributes import Message
@@ -13,7 +14,7 @@ from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.kernel.link_messages import ARP_IGNORE, GET_LINKS, RP_FILTER, SET_LINK, Link
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.rtnl_messages import GET_ADDRESSES, GET_ROUTES, GET_RULES
-from wgplugin.model import namespace
+from wgplugin.model import namespace, published
 from wgplugin.model.namespace import (
     MAIN_TABLE,
     TABLE,
@@ -29,7 +30,7 @@ from wgplugin.model.prefixes import Prefix
 
 _STRICT, _LOOSE = 1, 2
 _OWN_TARGETS = 1
-_PROTO_KERNEL, _SET = 2, (3, 4)
+PROTO_KERNEL, _SET = 2, (3, 4)
 _DONE_BY_OTHERS = (errno.EEXIST, errno.ESRCH, errno.ENOENT, errno.EADDRNOTAVAIL)
 
 
@@ -47,6 +48,34 @@ def find(socket: NetlinkSocket, ifname: str) -> Link | None:
     return next(link_messages.links([answer]))
 
 
+def send(socket: NetlinkSocket, message: Message) -> None:
+    """Send a message that the kernel only acknowledges; raise OSError if it refuses."""
+    kind, flags, body = message
+    socket.request(kind, body, flags)
+
+
+def existing(socket: NetlinkSocket, ifname: str) -> Link:
+    """Return a link that is there; raise OSError if it isn't."""
+    link = find(socket, ifname)
+    if link is None:
+        raise OSError(errno.ENODEV, f"there is no device {ifname}")
+    return link
+
+
+def here() -> contextlib.closing[NetlinkSocket]:
+    """Open a socket in this thread's namespace: the host's, but for threads that left it."""
+    return contextlib.closing(NetlinkSocket(NETLINK_ROUTE))
+
+
+def delete(socket: NetlinkSocket, ifname: str) -> None:
+    """Delete a link; a missing one is no error. Raises OSError if the kernel refuses."""
+    try:
+        send(socket, link_messages.delete(ifname))
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+
+
 class Routing:
     """The addresses, routes and rules of a socket's network namespace.
 
@@ -62,20 +91,15 @@ class Routing:
         ``owner`` is the number of the tunnel's network. ``index`` is its device's index, 0 if it
         isn't there yet. ``main`` includes the routes that Docker has set in the main table.
         """
+        found = self._found(TABLE, namespace.PRIORITIES, owner, index)
         items: set[Item] = set(self._addresses(index)) if index else set()
-        others = set()
-        for route, link, _ in self._routes(TABLE):
-            is_device_s = link == index != 0
-            if is_device_s if route.kind == "device" else namespace.owner(route) == owner:
-                items.add(route)
-            else:
-                others.add(route.destination.version)
         if main:
             items |= self.main_routes(index)
-        for version in _versions():
-            found = self._socket.dump(GET_RULES, rtnl_messages.list_rules(version))
-            items.update(rtnl_messages.rules(found, version))
-        return Found(frozenset(items), frozenset(others))
+        return replace(found, items=found.items | items)
+
+    def answers(self, owner: int, index: int) -> Found:
+        """Return what leads answers out by a device, and the rules of all; see found()."""
+        return self._found(published.TABLE, published.PRIORITIES, owner, index)
 
     def main_routes(self, index: int) -> set[Route]:
         """Return the routes into a device that Docker has set in the main table."""
@@ -85,9 +109,16 @@ class Routing:
         """Return the routes into a device in the main table, except those of the kernel."""
         return {
             route
-            for route, link, protocol in self._routes(MAIN_TABLE)
-            if link == index != 0 and protocol != _PROTO_KERNEL
+            for route, link, protocol in self.routes(MAIN_TABLE)
+            if link == index != 0 and protocol != PROTO_KERNEL
         }
+
+    def routes(self, table: int) -> Iterator[tuple[Route, int, int]]:
+        """Yield a table's routes, each with its link's index and its protocol."""
+        for version in _versions():
+            with contextlib.suppress(FileNotFoundError):
+                request = rtnl_messages.list_routes(version, table)
+                yield from rtnl_messages.routes(self._socket.dump(GET_ROUTES, request), version)
 
     def addresses(self, index: int) -> set[DeviceAddress]:
         """Return a device's addresses, with those that are link-local."""
@@ -102,6 +133,21 @@ class Routing:
         self._change("add", rtnl_messages.addition, todo.add, index)
         self._change("del", rtnl_messages.deletion, todo.delete, index)
 
+    def _found(self, table: int, priorities: Sequence[int], owner: int, index: int) -> Found:
+        items: set[Item] = set()
+        others = set()
+        for route, link, _ in self.routes(table):
+            is_device_s = link == index != 0
+            if is_device_s if route.kind == "device" else namespace.owner(route) == owner:
+                items.add(route)
+            else:
+                others.add(route.destination.version)
+        for version in _versions():
+            found = self._socket.dump(GET_RULES, rtnl_messages.list_rules(version))
+            rules = rtnl_messages.rules(found, version)
+            items.update(rule for rule in rules if rule.priority in priorities)
+        return Found(frozenset(items), frozenset(others))
+
     def _change(
         self, verb: str, message: Callable[[Item, int], Message], items: Sequence[Item], index: int
     ) -> None:
@@ -114,12 +160,6 @@ class Routing:
         for place, error in errors.items():
             if error.errno not in _DONE_BY_OTHERS:
                 raise OSError(error.errno, f"{error.strerror} ({verb} {here[place]})")
-
-    def _routes(self, table: int) -> Iterator[tuple[Route, int, int]]:
-        for version in _versions():
-            with contextlib.suppress(FileNotFoundError):
-                request = rtnl_messages.list_routes(version, table)
-                yield from rtnl_messages.routes(self._socket.dump(GET_ROUTES, request), version)
 
     def _addresses(self, index: int) -> Iterator[DeviceAddress]:
         found = self._socket.dump(GET_ADDRESSES, rtnl_messages.list_addresses(index))
@@ -187,7 +227,7 @@ class Links(Routing):
             is_everywhere = subnet.version == 6 and subnet.is_link_local
             if address.index in subnets and address.is_permanent and not is_everywhere:
                 subnets[address.index].add(subnet)
-        for route, index, protocol in self._routes(MAIN_TABLE):
+        for route, index, protocol in self.routes(MAIN_TABLE):
             if index in subnets and protocol in _SET and route.destination.prefixlen:
                 subnets[index].add(route.destination)
         return frozenset(
@@ -195,7 +235,7 @@ class Links(Routing):
         )
 
     def _others(self) -> Iterator[Link]:
-        return (link for link in self._all if link.is_ethernet and not link.is_tunnel_s)
+        return (link for link in self._all if link.is_another_network_s)
 
 
 def _versions() -> tuple[int, ...]:

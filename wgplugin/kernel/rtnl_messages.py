@@ -14,7 +14,7 @@ from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip
 from typing import Literal
 
 from wgplugin.kernel.attributes import Message, number, pack, pack_number, unpack
-from wgplugin.model import namespace
+from wgplugin.model import namespace, published
 from wgplugin.model.namespace import MAIN_TABLE, TABLE, DeviceAddress, Item, PolicyRule, Route
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 
@@ -34,13 +34,21 @@ _ATTRIBUTE = struct.Struct("=HHI")
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
 _NO_DAD, _PERMANENT, _SCOPE_LINK = 0x02, 0x80, 253
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_TABLE = 1, 4, 5, 6, 15
+_RTA_PREFSRC = 7
+_ON_LINK = 4
 _SCOPE_ANY = 255
 _STATIC = 4
-_KINDS: dict[int, Literal["device", "unreachable", "throw"]]
-_KINDS = {1: "device", 7: "unreachable", 9: "throw"}
+_KINDS: dict[int, Literal["device", "local", "unreachable", "throw"]]
+_KINDS = {1: "device", 2: "local", 7: "unreachable", 9: "throw"}
 _TYPES = {kind: number for number, kind in _KINDS.items()}
-_FRA_PRIORITY, _FRA_FWMARK, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE = 6, 10, 14, 15
+_FRA_SRC, _FRA_PRIORITY, _FRA_FWMARK, _FRA_SUPPRESS_PREFIXLEN, _FRA_TABLE = 2, 6, 10, 14, 15
+_FRA_IP_PROTO = 22
 _TO_TABLE = 1
+_PRIORITIES = {
+    MAIN_TABLE: namespace.PRIORITIES,
+    TABLE: namespace.PRIORITIES,
+    published.TABLE: published.PRIORITIES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ def routes(bodies: Iterable[bytes], version: int) -> Iterator[tuple[Route, int, 
         kind = _KINDS.get(body[7])
         if kind is None:
             continue
-        net, via, index, metric, table = b"", b"", 0, 0, body[4]
+        net, via, source, index, metric, table = b"", b"", b"", 0, 0, body[4]
         start = _ROUTE.size
         while start + _ATTRIBUTE.size <= len(body):
             length, attribute, value = attribute_at(body, start)
@@ -96,13 +104,15 @@ def routes(bodies: Iterable[bytes], version: int) -> Iterator[tuple[Route, int, 
                 index = value
             elif attribute == _RTA_GATEWAY:
                 via = body[start + 4 : start + length]
+            elif attribute == _RTA_PREFSRC:
+                source = body[start + 4 : start + length]
             elif attribute == _RTA_PRIORITY:
                 metric = value
             elif attribute == _RTA_TABLE:
                 table = value
             start += length + 3 & ~3
-        hop = _hop(via) if via else None
-        yield Route(_network(version, net, body[1]), table, kind, metric, hop), index, body[5]
+        hops = (_hop(each) if each else None for each in (via, source))
+        yield Route(_network(version, net, body[1]), table, kind, metric, *hops), index, body[5]
 
 
 def list_rules(version: int) -> bytes:
@@ -111,13 +121,23 @@ def list_rules(version: int) -> bytes:
 
 
 def rules(bodies: Iterable[bytes], version: int) -> Iterator[PolicyRule]:
-    """Yield the tunnels' rules in a list of one family."""
+    """Yield the plugin's rules in a list of one family."""
     for body in bodies:
-        found = {kind: number(value) for kind, value in unpack(body[12:])}
+        attributes = dict(unpack(body[12:]))
+        found = {kind: number(value) for kind, value in attributes.items()}
         table, priority = found.get(_FRA_TABLE, body[4]), found.get(_FRA_PRIORITY, 0)
-        if table in (MAIN_TABLE, TABLE) and priority in namespace.PRIORITIES:
+        if priority in _PRIORITIES.get(table, ()):
             subnets = found.get(_FRA_SUPPRESS_PREFIXLEN) == 0
-            yield PolicyRule(version, priority, table, found.get(_FRA_FWMARK, 0), subnets)
+            source = attributes.get(_FRA_SRC)
+            yield PolicyRule(
+                version,
+                priority,
+                table,
+                found.get(_FRA_FWMARK, 0),
+                subnets,
+                _network(version, source, body[2]) if source else None,
+                found.get(_FRA_IP_PROTO, 0),
+            )
 
 
 def addition(item: Item, index: int) -> Message:
@@ -154,24 +174,34 @@ def _address(item: DeviceAddress, index: int) -> bytes:
 
 def _route(route: Route, index: int, protocol: int, scope: int) -> bytes:
     net, kind = route.destination, _TYPES[route.kind]
-    body = _ROUTE.pack(FAMILIES[net.version], net.prefixlen, 0, 0, 0, protocol, scope, kind, 0)
+    # The next hop of an answer isn't in a subnet of the device's.
+    flags = _ON_LINK if route.via and route.table == published.TABLE else 0
+    head = (FAMILIES[net.version], net.prefixlen, 0, 0, 0, protocol, scope, kind, flags)
+    body = _ROUTE.pack(*head)
     body += pack(_RTA_DST, net.network_address.packed) + pack_number(_RTA_TABLE, route.table)
     if route.metric:
         body += pack_number(_RTA_PRIORITY, route.metric)
-    if route.kind == "device" and index:
+    if route.kind in ("device", "local") and index:
         body += pack_number(_RTA_OIF, index)
     if route.via:
         body += pack(_RTA_GATEWAY, route.via.packed)
+    if route.source:
+        body += pack(_RTA_PREFSRC, route.source.packed)
     return body
 
 
 def _rule(rule: PolicyRule) -> bytes:
-    body = _RULE.pack(FAMILIES[rule.version], 0, 0, 0, 0, 0, 0, _TO_TABLE, 0)
+    length = rule.source.prefixlen if rule.source else 0
+    body = _RULE.pack(FAMILIES[rule.version], 0, length, 0, 0, 0, 0, _TO_TABLE, 0)
     body += pack_number(_FRA_PRIORITY, rule.priority) + pack_number(_FRA_TABLE, rule.table)
     if rule.mark:
         body += pack_number(_FRA_FWMARK, rule.mark)
     if rule.subnets:
         body += pack_number(_FRA_SUPPRESS_PREFIXLEN, 0)
+    if rule.source:
+        body += pack(_FRA_SRC, rule.source.network_address.packed)
+    if rule.protocol:
+        body += pack(_FRA_IP_PROTO, bytes([rule.protocol]))
     return body
 
 

@@ -14,6 +14,7 @@ from wgplugin.errors import BackendError
 from wgplugin.model.device import Device, DeviceConfig, Key
 from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import IPAddress, Prefix
+from wgplugin.model.published import PortBinding, Publication, PublishedPort
 from wgplugin.model.router import RouterPlan
 
 
@@ -235,6 +236,51 @@ class RouterKernel(Protocol):
 
     async def delete(self, network_id: str) -> None:
         """Delete a network's router with its devices; a missing one is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of publishing ports.
+
+    ``done``: the changes, worded for a log. ``taken``: those that another program listens on, such
+    as Docker for another network of the container; they are left to it. ``closed``: what keeps
+    clients outside the host away, and what to do, for the user; empty if nothing does.
+    """
+
+    done: tuple[str, ...] = ()
+    taken: frozenset[PublishedPort] = frozenset()
+    closed: str = ""
+
+
+class PublishingKernel(Protocol):
+    """Publishes containers' ports in the network namespace of the host (live edition)."""
+
+    async def choose(
+        self, bindings: Sequence[PortBinding], others: Collection[PublishedPort]
+    ) -> tuple[PublishedPort, ...]:
+        """Return a port of the host for each binding: one that neither is in use nor in ``others``.
+
+        Raises BackendError that names the port if there is none.
+        """
+
+    async def numbers(self) -> frozenset[int]:
+        """Return the numbers that containers have on links, those of other plugins too."""
+
+    async def publish(self, publications: Collection[Publication]) -> Published:
+        """Bring the host in line with these publications, and change only the differences.
+
+        A publication whose link isn't there yet is left out. A link of this plugin's that has no
+        publication is deleted. Without publications nothing of the plugin's is left.
+        """
+
+    async def changed(self) -> None:
+        """Wait for the kernel's next notice of a change of links, routes or nftables of the host.
+
+        Changes by this object's own methods give notice, too.
+        """
+
+    def close(self) -> None:
+        """Let go of the host's namespace; what is published stays."""
 
 
 class FolderNotices(Protocol):

@@ -72,7 +72,8 @@ class TunnelSettings:
     tunnel's or ("gateway") the one that Docker chooses. ``interface``: the device's name in the
     container, without its number; None for that of the mode. ``priority``: the highest of several
     tunnels' wins where they have the same prefix (live edition). ``disconnect``: whether a running
-    container that is disconnected stays closed (live edition).
+    container that is disconnected stays closed (live edition). ``publish``: whether the ports of
+    --publish are published by the tunnel's network (live edition).
 
     ``mode``: whether a network's configuration is one container's, or shared by all of its
     containers (live edition). The others are settings of shared networks, as in
@@ -86,6 +87,7 @@ class TunnelSettings:
     interface: str | None = None
     priority: int = 0
     disconnect: Literal["closed", "open"] = "closed"
+    publish: bool = True
     mode: Mode = "container"
     isolate: bool = False
     nat: bool = True

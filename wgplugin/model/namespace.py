@@ -11,14 +11,15 @@ that is bound to another network's device, is stopped by nftables: see kernel/ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Literal
 
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
+from wgplugin.model.published import Link
 
-MAIN_TABLE = 254
+MAIN_TABLE, LOCAL_TABLE = 254, 255
 
 TABLE = 51820
 """The table of all tunnels' routes."""
@@ -39,7 +40,7 @@ MARK = 51820
 GROUP = 51820
 """The link group of the tunnels' devices, by which nftables tell them from other networks'."""
 
-_UNREACHABLE, _THROW = 0xE000_0000, 0xF000_0000
+_UNREACHABLE, THROW = 0xE000_0000, 0xF000_0000
 """The metrics of routes without a device, each with its tunnel's number: after all others."""
 
 
@@ -57,15 +58,19 @@ class DeviceAddress:
 class Route:
     """A route: into the device, unreachable, or ``throw``: continue with the next rule.
 
+    One that is ``local`` has what comes by the device taken for the host's own.
+
     Routes to one destination differ by their ``metric``; the lowest wins. It is 0 for a route that
-    Docker has set. ``via`` is the next hop, None for an on-link route.
+    Docker has set. ``via`` is the next hop, None for an on-link route. ``source`` is the address of
+    packets that have none yet, None for the device's.
     """
 
     destination: Prefix
     table: int
-    kind: Literal["device", "unreachable", "throw"] = "device"
+    kind: Literal["device", "local", "unreachable", "throw"] = "device"
     metric: int = 0
     via: IPAddress | None = None
+    source: IPAddress | None = None
 
     def __str__(self) -> str:
         return f"{'' if self.kind == 'device' else self.kind + ' '}route {self.destination}"
@@ -76,7 +81,8 @@ class PolicyRule:
     """A rule of one family that leads to a table.
 
     ``mark``: the firewall mark of the packets, 0 for any. ``subnets``: ignore the table's default
-    routes.
+    routes. ``source``: where the packets are from, None for anywhere. ``protocol``: the number of
+    theirs, 0 for any.
     """
 
     version: int
@@ -84,12 +90,17 @@ class PolicyRule:
     table: int
     mark: int = 0
     subnets: bool = False
+    source: Prefix | None = None
+    protocol: int = 0
 
     def __str__(self) -> str:
         return f"IPv{self.version} rule {self.priority}"
 
 
 Item = DeviceAddress | Route | PolicyRule
+
+MANY = 10
+"""More routes than these are counted, not listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +132,9 @@ class Plan:
     In a shared network, the device is a veth to the router: ``hops`` are the router's addresses,
     one of each family that it routes; ``subnets`` are the prefixes that are reached without it.
 
+    ``link``: the way of its published ports, None without. ``answers``: whether clients of such
+    ports come by the device itself, from the router of a shared network, and get answers by it.
+
     ``inside``: the prefixes with routes into the tunnel; parts of them may be in ``bypass``.
     """
 
@@ -141,6 +155,8 @@ class Plan:
     closed: bool = False
     hops: tuple[IPAddress, ...] = ()
     subnets: tuple[Prefix, ...] = ()
+    link: Link | None = None
+    answers: bool = False
     inside: tuple[Prefix, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -156,7 +172,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A tunnel's items in a namespace, with the rules that all tunnels share.
+    """A tunnel's items of a table in a namespace, with the rules that all tunnels share.
 
     ``others``: the IP versions of the routes that other tunnels have in the table.
     """
@@ -167,7 +183,7 @@ class Found:
 
 def owner(route: Route) -> int:
     """Return the number of the network that has a route without a device."""
-    return route.metric & ~_THROW
+    return route.metric & ~THROW
 
 
 def only_in(plan: Plan, others: Iterable[Plan]) -> tuple[Prefix, ...]:
@@ -197,7 +213,7 @@ def _routes(plan: Plan, families: tuple[int, ...]) -> Iterable[Route]:
             if via or not hops or net in plan.subnets:
                 yield Route(net, TABLE, metric=plan.metric, via=via)
     if plan.own_table and plan.routed:
-        yield from (Route(net, TABLE, "throw", _THROW | plan.owner) for net in plan.bypass)
+        yield from (Route(net, TABLE, "throw", THROW | plan.owner) for net in plan.bypass)
 
 
 def _rules(plan: Plan) -> Iterable[PolicyRule]:
@@ -230,16 +246,16 @@ def changes(plan: Plan, families: Iterable[int], found: Found) -> Changes:
     wanted = items(plan, families)
     if wanted == found.items:
         return Changes((), ())
-    return _ordered(wanted - found.items, _own(found) - wanted)
+    return _ordered(wanted - found.items, own(found) - wanted)
 
 
 def removal(found: Found) -> Changes:
     """Return the changes that remove a tunnel from a namespace, except its addresses."""
-    left = (item for item in _own(found) if not isinstance(item, DeviceAddress))
+    left = (item for item in own(found) if not isinstance(item, DeviceAddress))
     return _ordered((), left)
 
 
-def _own(found: Found) -> frozenset[Item]:
+def own(found: Found) -> frozenset[Item]:
     """Return the items that no other tunnel needs."""
     rules = (item for item in found.items if isinstance(item, PolicyRule))
     return found.items - {rule for rule in rules if rule.version in found.others}
@@ -259,3 +275,13 @@ def _rank(item: Item) -> tuple[int, int]:
             return 1, item.priority
         case _:
             return 2, 0
+
+
+def told(items: Iterable[Item], verb: str) -> Iterator[str]:
+    """Word the changes of items for a log."""
+    items = tuple(items)
+    routes = [item for item in items if isinstance(item, Route)]
+    if len(routes) > MANY:
+        yield f"{len(routes):,} routes {verb}"
+        items = tuple(item for item in items if not isinstance(item, Route))
+    yield from (f"{item} {verb}" for item in items)

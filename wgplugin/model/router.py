@@ -2,7 +2,8 @@
 
 A router is a network namespace of the network's own. It has a WireGuard device, whose encrypted
 packets use the host's network, a bridge, and a veth for each container, whose other end is the
-container's. Its only way out is the WireGuard device, so nothing has to be blocked there.
+container's. Its only way out is the WireGuard device, so nothing has to be blocked there. By a link
+for published ports only answers leave.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
+from wgplugin.model.published import Link
 
 DEVICE, BRIDGE = "wg0", "br0"
 """The names of a router's WireGuard device and bridge."""
@@ -51,6 +53,9 @@ class RouterPlan:
     ``nat``: containers appear to peers with the device's address, and peers reach only what is
     forwarded; without it, peers know the subnets and reach every container. ``isolate``: containers
     don't reach each other. ``internal``: nothing goes into the tunnel or comes out of it.
+
+    ``link``: the way of its containers' published ports, None without; its addresses are those that
+    they have on it. ``answers``: the container's address that each of them stands for.
     """
 
     device: str
@@ -63,3 +68,5 @@ class RouterPlan:
     isolate: bool = False
     internal: bool = False
     forwards: tuple[Forward, ...] = ()
+    link: Link | None = None
+    answers: tuple[tuple[IPAddress, IPAddress], ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from ipaddress import ip_interface
 
 from wgplugin.model import without_ipv6
 from wgplugin.model.attachment import (
@@ -178,6 +179,22 @@ def member_plan(
         hops=without_ipv6.usable(hops, families),
         subnets=without_ipv6.usable(subnets, families),
     )
+
+
+def targets(addresses: Iterable[InterfaceAddress]) -> tuple[str, ...]:
+    """Return the addresses at which a container's published ports reach it: one of each family."""
+    by_version: dict[int, str] = {}
+    for address in addresses:
+        by_version.setdefault(address.version, str(address.ip))
+    return tuple(by_version.values())
+
+
+def made_up_gateways(network_id: str, targets: Iterable[IPAddress]) -> tuple[InterfaceAddress, ...]:
+    """Return the router's address in the subnet of made-up ones; none if no target is in it."""
+    subnet = blackhole_address("", network_id).network
+    if any(each in subnet for each in targets if each.version == subnet.version):
+        return (ip_interface((subnet[1], subnet.prefixlen)),)
+    return ()
 
 
 def mac_address(addresses: Sequence[InterfaceAddress]) -> str:

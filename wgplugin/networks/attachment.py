@@ -25,6 +25,7 @@ from wgplugin.model.prefixes import Prefix
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.guard import Guard
 from wgplugin.networks.keeper import Keeper
+from wgplugin.networks.publisher import Publisher
 from wgplugin.networks.sandbox import Sandbox
 from wgplugin.networks.services import Services
 from wgplugin.state.records import Endpoint
@@ -49,10 +50,11 @@ class Attachment(ABC):
         endpoint: Endpoint,
         sandbox: Sandbox,
         services: Services,
+        publisher: Publisher,
         *,
         arrived: bool = False,
     ) -> None:
-        """Keep the network of an endpoint in its sandbox.
+        """Keep the network of an endpoint in its sandbox; ``publisher`` has its ports.
 
         ``arrived``: Docker is known to be done with it.
         """
@@ -66,6 +68,7 @@ class Attachment(ABC):
         """Its device's name on the host."""
         self.conditions = Conditions(self)
         self.keeper = Keeper(self._converge, self.conditions, services.clock, services.timings)
+        self._publisher = publisher
         self._timings = services.timings
         self._guard = Guard(self.conditions)
         self._arrived = arrived
@@ -80,7 +83,8 @@ class Attachment(ABC):
     @property
     def error(self) -> str:
         """What is wrong; empty if nothing is."""
-        return str(self.conditions)
+        of_ports = self._publisher.error(self.endpoint.id)
+        return "; ".join(filter(None, (str(self.conditions), of_ports)))
 
     @property
     def plan(self) -> Plan | None:
@@ -234,6 +238,8 @@ class Attachment(ABC):
         if is_news or applied.done:
             done = ", ".join(applied.done) or "nothing to change"
             log.info("%s: %s%s", self._work, self, "" if self._work == SET_UP else f": {done}")
+        if self.endpoint.number and applied.done:
+            self._publisher.wake()
         self._work, self._arrived, self.expected = PUT_RIGHT, True, ()
         self.sandbox.has_come(self.device)
         self._expect_no_longer()

@@ -1,15 +1,16 @@
 """Docker's endpoints: each one's claim to a configuration, and the location of its device.
 
-A WireGuard key serves one container, so an endpoint claims its configuration until it is deleted.
-That deletion may never come. So an endpoint loses its claim if its device is in no container after
-the time that Docker needs to put it there (Timings.settling).
+A WireGuard key serves one container, so an endpoint claims its configuration until it is deleted,
+as it does the ports that it publishes. That deletion may never come. So an endpoint loses its
+claims if its device is in no container after the time that Docker needs to put it there
+(Timings.settling).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from wgplugin.clock import Clock
@@ -17,11 +18,13 @@ from wgplugin.codes import Code
 from wgplugin.errors import PluginError
 from wgplugin.model.backends import HostKernel, Location
 from wgplugin.model.identity import DEVICE_NAME, device_name
+from wgplugin.model.published import PortBinding
 from wgplugin.state.records import Endpoint
 from wgplugin.state.store import Store
 from wgplugin.timings import Timings
 
 if TYPE_CHECKING:
+    from wgplugin.networks.publisher import Publisher
     from wgplugin.networks.routers import Routers
 
 log = logging.getLogger(__name__)
@@ -37,11 +40,13 @@ class Endpoints:
         clock: Clock,
         timings: Timings,
         routers: Routers | None = None,
+        publisher: Publisher | None = None,
     ) -> None:
-        """Use these parts of the plugin; the base edition has no ``routers``."""
+        """Use these parts of the plugin; the base edition has no ``routers`` and ``publisher``."""
         self._store = store
         self._host = host
         self._routers = routers
+        self._publisher = publisher
         self.now = clock.moment
         self._started = clock.moment()
         self._settling = timings.settling
@@ -78,6 +83,18 @@ class Endpoints:
         if self._routers:
             await self._routers.release(name, endpoint.network_id)
 
+    async def free_ports(self, endpoint_id: str, wanted: Sequence[PortBinding]) -> None:
+        """Drop the other endpoints that have such ports, and are in no container any more.
+
+        Raises:
+            BackendError: a device can't be looked up or deleted.
+            StoreError: a record can't be removed.
+        """
+        for other in self._store.endpoints:
+            has_some = any(each.may_take(port) for each in wanted for port in other.ports)
+            if has_some and other.id != endpoint_id and await self._is_stale(other):
+                await self._drop(other)
+
     async def is_in_container(self, endpoint_id: str) -> bool:
         """Return whether an endpoint is known, and its device is in a container.
 
@@ -95,8 +112,13 @@ class Endpoints:
             BackendError: the device can't be deleted.
             StoreError: the record can't be removed.
         """
+        endpoint = self.get(endpoint_id)
         await self._host.delete(device_name(endpoint_id))
         await self._store.endpoints.remove(endpoint_id)
+        if endpoint and self._routers:
+            self._routers.replan(endpoint)
+        if endpoint and self._publisher:
+            self._publisher.deleted(endpoint)
 
     async def delete_all(self, network_id: str) -> None:
         """Delete the endpoints of a network, and their devices; for errors see delete()."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
+
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder, Files
 from wgplugin.conf.settings import Settings
@@ -15,8 +17,8 @@ from wgplugin.model.identity import device_name
 from wgplugin.networks import dns
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.insides import Insides
-from wgplugin.networks.kinds import Joined
-from wgplugin.state.records import Network
+from wgplugin.networks.kinds import Joined, NewEndpoint
+from wgplugin.state.records import Endpoint, Network
 from wgplugin.state.store import Records
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,23 @@ class Common:
         files = await self._folder.read(name)
         apply_log_level(files.settings)
         return files
+
+    async def _claim(
+        self, record: Endpoint, endpoint: NewEndpoint, tunnel: TunnelSettings
+    ) -> Endpoint:
+        """Claim a configuration and ports for an endpoint; return its record, which is stored.
+
+        Docker repeats a call that broke off; the endpoint keeps the ports that it has got.
+        """
+        if before := self._endpoints.get(record.id):
+            record = msgspec.structs.replace(
+                record, published=before.published, number=before.number
+            )
+        await self._endpoints.claim(record)
+        if not tunnel.publish:
+            return record
+        await self._endpoints.free_ports(record.id, endpoint.published)
+        return await self._insides.publish(record, endpoint.published)
 
     async def _check_dns(
         self,

@@ -17,6 +17,8 @@ class Condition(Enum):
     DEVICE = auto()
     PEERS = auto()
     FIREWALL = auto()
+    FORWARDING = auto()
+    PORTS = auto()
 
 
 class Conditions:

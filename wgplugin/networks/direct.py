@@ -28,7 +28,6 @@ from wgplugin.networks.insides import Insides
 from wgplugin.networks.kinds import Attached, NewEndpoint, NewNetwork
 from wgplugin.networks.modes import needs_live, tunnel_settings
 from wgplugin.networks.peers import Peers, log_trying_again
-from wgplugin.networks.ports import port_warnings
 from wgplugin.state.records import Endpoint, Network, RouteRecord
 from wgplugin.state.store import Records
 
@@ -106,8 +105,7 @@ class Direct(Common):
             families = self._host.families
             check_endpoints(file_name, config, families)
             await self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
-            of_mtu = mtu_warnings(file_name, config, network.mtu)
-            for warning in (*of_mtu, *port_warnings(endpoint.published)):
+            for warning in mtu_warnings(file_name, config, network.mtu):
                 log.warning("%s", warning)
             self._check_count(file_name, endpoint.addresses or config.addresses)
             addresses = container_addresses(
@@ -138,7 +136,7 @@ class Direct(Common):
             if not await self._endpoints.is_in_container(endpoint.id):
                 async with AsyncExitStack() as undo:
                     undo.push_async_callback(self._undo, endpoint.id)
-                    await self._endpoints.claim(record)
+                    record = await self._claim(record, endpoint, tunnel)
                     device = await self._make_device(record, files)
                     undo.pop_all()
                 self._insides.attached(record, files, device)

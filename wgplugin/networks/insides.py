@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +12,12 @@ from wgplugin.conf.folder import Files
 from wgplugin.errors import PluginError
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.docker_routes import DockerRoute
+from wgplugin.model.published import PortBinding
+from wgplugin.networks.ports import port_warnings
 from wgplugin.networks.status import TunnelStatus, unseen
 from wgplugin.state.records import Endpoint
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,14 @@ class Insides(Protocol):
             BackendError: it hasn't.
         """
 
+    async def publish(self, endpoint: Endpoint, wanted: Sequence[PortBinding]) -> Endpoint:
+        """Publish ports of a container to come; return its record, which is stored.
+
+        Raises:
+            PluginError: a port is taken, or can't be published.
+            StoreError: the record can't be written.
+        """
+
     def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
         """Take note of an endpoint whose own device was made from these files, with ``device``."""
 
@@ -54,7 +67,8 @@ class Insides(Protocol):
         Returns the routes for Docker to set: none if every way out but the tunnel is blocked.
 
         Raises:
-            PluginError: Docker couldn't set the routes beside those of another tunnel.
+            PluginError: Docker couldn't set the routes beside those of another tunnel, or the
+                container's ports are another container's.
         """
 
     async def settled(self, endpoint_id: str) -> None:
@@ -82,6 +96,12 @@ class NoInsides:
 
     async def check(self) -> None:
         """Need nothing."""
+
+    async def publish(self, endpoint: Endpoint, wanted: Sequence[PortBinding]) -> Endpoint:
+        """Leave the ports to a second network."""
+        for warning in port_warnings(wanted):
+            log.warning("%s", warning)
+        return endpoint
 
     def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
         """Do nothing."""

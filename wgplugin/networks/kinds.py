@@ -13,6 +13,7 @@ from typing import Protocol
 
 from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
+from wgplugin.model.published import PortBinding
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class NewEndpoint:
     ``addresses`` are those of the container's option, ``assigned`` those of Docker's IPAM.
     ``mac_address`` is empty unless the user gave one. ``dns_servers`` are the servers that Docker's
     resolver forwards to for this container; Docker before 25 doesn't send them. ``published`` are
-    the ports of --publish, as in ``8080:80/tcp``, which another of its networks may publish.
+    the ports of --publish, which another of its networks may publish, too.
     """
 
     id: str
@@ -51,7 +52,7 @@ class NewEndpoint:
     assigned: tuple[InterfaceAddress, ...]
     mac_address: str
     dns_servers: frozenset[str]
-    published: tuple[str, ...]
+    published: tuple[PortBinding, ...]
 
 
 @dataclass(frozen=True, slots=True)

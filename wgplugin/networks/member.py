@@ -11,6 +11,7 @@ from wgplugin.model.namespace import Plan
 from wgplugin.networks import planning
 from wgplugin.networks.attachment import GONE, PUT_RIGHT, RELOADED, Attachment
 from wgplugin.networks.conditions import Condition
+from wgplugin.networks.publisher import Publisher
 from wgplugin.networks.router import Router
 from wgplugin.networks.sandbox import Sandbox
 from wgplugin.networks.services import Services
@@ -29,12 +30,13 @@ class Member(Attachment):
         endpoint: Endpoint,
         sandbox: Sandbox,
         services: Services,
+        publisher: Publisher,
         router: Router,
         *,
         arrived: bool = False,
     ) -> None:
         """Keep the way to ``router``, whose files count here, too; see Attachment."""
-        super().__init__(endpoint, sandbox, services, arrived=arrived)
+        super().__init__(endpoint, sandbox, services, publisher, arrived=arrived)
         self._services = services
         self._router = router
         router.members.add(self)
@@ -43,7 +45,8 @@ class Member(Attachment):
 
     def status(self) -> ContainerStatus:
         """Return how the container's part is doing."""
-        return ContainerStatus(self.endpoint.id, self.endpoint.sandbox, self.error)
+        endpoint = self.endpoint
+        return ContainerStatus(endpoint.id, endpoint.sandbox, self.error, endpoint.published)
 
     def follow(self, files: Files) -> None:
         """Plan the container's part as the router's files say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from wgplugin.codes import Code
 from wgplugin.conf.settings import Settings, override
@@ -12,10 +13,17 @@ from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import IPAddress, blackhole_address
 from wgplugin.model.router import Forward, RouterPlan
-from wgplugin.model.shared import member_addresses, member_gateways, member_plan, router_plan
+from wgplugin.model.shared import (
+    made_up_gateways,
+    member_addresses,
+    member_gateways,
+    member_plan,
+    router_plan,
+)
 from wgplugin.model.shared_checks import check_network, member_forwards
 from wgplugin.model.without_ipv6 import Families, check_endpoints, left_out
 from wgplugin.networks.modes import tunnel_settings
+from wgplugin.networks.ports import container_link, router_link
 from wgplugin.state.records import Endpoint, Network
 
 
@@ -46,9 +54,10 @@ def plan(
         families,
     )
     _check_gateways(endpoint, tunnel, gateways(config, addresses, tunnel))
-    return container_plan(
+    own = container_plan(
         endpoint.id, endpoint.network_id, name, config, addresses, tunnel, families
     )
+    return replace(own, link=container_link(endpoint, families))
 
 
 def _member_plan(
@@ -65,7 +74,8 @@ def _member_plan(
         f"{name}.conf", config, tunnel, endpoint.id, network.id, assigned, families
     )
     _check_gateways(endpoint, tunnel, member_gateways(config, addresses, tunnel, routers))
-    return member_plan(endpoint.id, network.id, name, config, addresses, tunnel, routers, families)
+    own = member_plan(endpoint.id, network.id, name, config, addresses, tunnel, routers, families)
+    return replace(own, answers=bool(endpoint.number))
 
 
 def _check_gateways(
@@ -96,8 +106,9 @@ def router(
     check_endpoints(name, config, families)
     subnets = [each.network for each in gateway_values]
     check_network(name, config, tunnel, subnets, gateway_values, internal=network.internal)
+    endpoints = tuple(endpoints)
     forwards = (each for endpoint in endpoints for each in forwards_of(endpoint))
-    return router_plan(
+    own = router_plan(
         network.id,
         gateway_values,
         config,
@@ -107,6 +118,14 @@ def router(
         internal=network.internal,
         mtu=mtu,
     )
+    link, answers = router_link(network, endpoints, families)
+    gateways = (*own.gateways, *made_up_gateways(network.id, (to for _, to in answers)))
+    return replace(own, gateways=gateways, link=link, answers=answers)
+
+
+def is_in_router(endpoint: Endpoint) -> bool:
+    """Return whether the plan of its network's router depends on an endpoint."""
+    return "forward" in endpoint.tunnel or bool(endpoint.number)
 
 
 def forwards_of(endpoint: Endpoint) -> tuple[Forward, ...]:

@@ -132,7 +132,7 @@ class Router:
             elif self._plan is None:
                 self._desired.accept(files)
                 await self._step()
-            elif "forward" in endpoint.tunnel and self.files:
+            elif planning.is_in_router(endpoint) and self.files:
                 self._follow_files(self.files)
                 await self._step()
             namespace = await self._opened()
@@ -142,9 +142,9 @@ class Router:
                 raise PluginError(Code.NOT_SET_UP, message)
             await namespace.attach(device_name(endpoint.id), endpoint.mac_address, plan)
 
-    async def detach(self, endpoint: Endpoint) -> None:
-        """Take note that a container's endpoint was deleted, with its veth."""
-        if "forward" in endpoint.tunnel and self.files:
+    def replan(self, endpoint: Endpoint) -> None:
+        """Take note that an endpoint of the network was deleted, or has lost its ports."""
+        if planning.is_in_router(endpoint) and self.files:
             with contextlib.suppress(PluginError):
                 self._follow_files(self.files)
             self._keeper.wake()

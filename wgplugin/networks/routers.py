@@ -71,10 +71,10 @@ class Routers:
         await router.attach(endpoint, files)
         self._keep(router)
 
-    async def detach(self, endpoint: Endpoint) -> None:
-        """Take note that an endpoint was deleted."""
+    def replan(self, endpoint: Endpoint) -> None:
+        """Take note that an endpoint was deleted, or has lost its ports."""
         if router := self._routers.get(endpoint.network_id):
-            await router.detach(endpoint)
+            router.replan(endpoint)
 
     async def delete(self, network_id: str) -> None:
         """Delete a network's router; succeed if there is none.

@@ -25,7 +25,6 @@ from wgplugin.networks.insides import Insides
 from wgplugin.networks.kinds import Attached, NewEndpoint, NewNetwork
 from wgplugin.networks.modes import tunnel_settings
 from wgplugin.networks.planning import forwards_of
-from wgplugin.networks.ports import port_warnings
 from wgplugin.networks.routers import Routers
 from wgplugin.state.records import Endpoint, Network, RouteRecord
 from wgplugin.state.store import Records
@@ -113,8 +112,7 @@ class Shared(Common):
             check_tunnel(tunnel)
             self._check_files(network, files)
             await self._check_dns(file_name, files.config, tunnel, endpoint.dns_servers)
-            of_mtu = mtu_warnings(file_name, files.config, network.mtu)
-            for warning in (*of_mtu, *port_warnings(endpoint.published)):
+            for warning in mtu_warnings(file_name, files.config, network.mtu):
                 log.warning("%s", warning)
             addresses = shared.member_addresses(
                 file_name,
@@ -131,7 +129,7 @@ class Shared(Common):
             if not await self._endpoints.is_in_container(endpoint.id):
                 async with AsyncExitStack() as undo:
                     undo.push_async_callback(self._undo, record.id)
-                    await self._endpoints.claim(record)
+                    record = await self._claim(record, endpoint, tunnel)
                     await self._routers.attach(network, record, files)
                     undo.pop_all()
         versions = {address.version for address in endpoint.assigned}
@@ -142,10 +140,10 @@ class Shared(Common):
         )
 
     async def detach(self, endpoint_id: str) -> None:
-        """Delete the endpoint's veth, with its forwarded ports."""
+        """Delete the endpoint's veth, with its ports."""
         async with self._endpoints.lock(endpoint_id):
             await self._insides.leave(endpoint_id)
-            await self._delete(endpoint_id)
+            await self._endpoints.delete(endpoint_id)
 
     def _check_files(self, network: Network, files: Files) -> None:
         """Check that the router can be as files say that were edited since the creation."""
@@ -180,6 +178,7 @@ class Shared(Common):
             assigned=tuple(map(str, endpoint.assigned)),
             interface=tunnel.device_prefix,
             mac_address=endpoint.mac_address or shared.mac_address(endpoint.assigned),
+            targets=shared.targets(addresses),
         )
 
     async def _check_ports(
@@ -202,12 +201,6 @@ class Shared(Common):
 
     async def _undo(self, endpoint_id: str) -> None:
         try:
-            await self._delete(endpoint_id)
+            await self._endpoints.delete(endpoint_id)
         except PluginError as error:
             log.error("after a refused container: %s", error)
-
-    async def _delete(self, endpoint_id: str) -> None:
-        endpoint = self._endpoints.get(endpoint_id)
-        await self._endpoints.delete(endpoint_id)
-        if endpoint:
-            await self._routers.detach(endpoint)

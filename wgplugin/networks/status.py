@@ -24,11 +24,15 @@ class PeerStatus(msgspec.Struct, frozen=True):
 
 
 class ContainerStatus(msgspec.Struct, frozen=True):
-    """A container on a shared network; ``error`` is empty if all is well."""
+    """A container on a shared network; ``error`` is empty if all is well.
+
+    ``published``: its published ports, such as ``8080:80/tcp``, with the host's first.
+    """
 
     endpoint: str
     namespace: str
     error: str = ""
+    published: tuple[str, ...] = ()
 
 
 class TunnelStatus(msgspec.Struct, frozen=True):
@@ -37,7 +41,7 @@ class TunnelStatus(msgspec.Struct, frozen=True):
     ``health`` is "up", "stale" or "never"; "unknown" if containers can't be entered.
     ``interface`` and ``namespace`` are empty if unknown. ``configured`` is the time of the file's
     last application, in seconds since 1970. ``error`` is empty if all is well. ``containers`` are
-    those of a shared network.
+    those of a shared network; ``published`` is as in `ContainerStatus`.
     """
 
     endpoint: str
@@ -50,6 +54,7 @@ class TunnelStatus(msgspec.Struct, frozen=True):
     error: str = ""
     peers: tuple[PeerStatus, ...] = ()
     containers: tuple[ContainerStatus, ...] = ()
+    published: tuple[str, ...] = ()
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -19,10 +19,12 @@ from wgplugin.conf.folder import Files
 from wgplugin.errors import BackendError, PluginError, StoreError
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.docker_routes import DockerRoute
+from wgplugin.model.published import PortBinding
 from wgplugin.networks.attachment import Attachment
 from wgplugin.networks.edits import Edits
 from wgplugin.networks.insides import Limits
 from wgplugin.networks.member import Member
+from wgplugin.networks.publisher import Publisher
 from wgplugin.networks.rounds import Rounds
 from wgplugin.networks.router import Router
 from wgplugin.networks.routers import Routers
@@ -46,9 +48,12 @@ class Supervisor:
     edition = "live"
     limits = Limits(addresses_per_family=sys.maxsize, finds_peers_later=True, redirects_dns=True)
 
-    def __init__(self, services: Services, edits: Edits, routers: Routers) -> None:
+    def __init__(
+        self, services: Services, edits: Edits, routers: Routers, publisher: Publisher
+    ) -> None:
         """Use these parts of the plugin; ``edits`` tells when the files change."""
         self._services = services
+        self._publisher = publisher
         self.routers = routers
         self.attachments: dict[str, Attachment] = {}
         """All networks in containers by their endpoints, oldest first."""
@@ -73,19 +78,26 @@ class Supervisor:
         """Find the routers."""
         await self.routers.find()
 
+    async def publish(self, endpoint: Endpoint, wanted: Sequence[PortBinding]) -> Endpoint:
+        """Choose ports of the host for an endpoint; see `Publisher`."""
+        return await self._publisher.publish(endpoint, wanted)
+
     def attached(self, endpoint: Endpoint, files: Files, device: DeviceConfig) -> None:
         """Keep these until Docker has joined the endpoint."""
         self._coming[endpoint.id] = files, device
 
     async def join(self, endpoint: Endpoint, sandbox: str) -> tuple[DockerRoute, ...]:
         """Take over a network whose device Docker is about to put into a container."""
-        endpoint = msgspec.structs.replace(endpoint, sandbox=sandbox)
+        created = endpoint
+        endpoint = self._publisher.joined(msgspec.structs.replace(created, sandbox=sandbox))
         try:
             await self._services.endpoints.put(endpoint)
         except StoreError as error:
             log.error(
                 "endpoint %.12s won't be known to the plugin's next run: %s", endpoint.id, error
             )
+        if endpoint.number != created.number:
+            self.routers.replan(created)
         coming = self._coming.pop(endpoint.id, None)
         attachment = self._add(endpoint)
         # What another tunnel's end still does there would undo what this one does.
@@ -112,7 +124,7 @@ class Supervisor:
         return () if closed else given
 
     async def settled(self, endpoint_id: str) -> None:
-        """Wait until a network is set up, if its container was there when it joined.
+        """Wait until a network is set up with its ports, if its container was there at the join.
 
         Docker 28 asks for an endpoint's details after the join and before the container's first
         instruction. Other releases ask before the container exists.
@@ -124,8 +136,11 @@ class Supervisor:
         try:
             async with asyncio.timeout(self._services.timings.set_up):
                 await attachment.is_ready.wait()
+                if attachment.endpoint.number:
+                    await self._publisher.tried()
         except TimeoutError:
-            attachment.note_early_start()
+            if not attachment.is_ready.is_set():
+                attachment.note_early_start()
 
     async def leave(self, endpoint_id: str) -> None:
         """Remove a network from its container, except its device."""
@@ -159,6 +174,7 @@ class Supervisor:
                 self._rounds.run(self._drop_forgotten),
                 self._rounds.follow_edits(),
                 self._follow_containers(),
+                self._publisher.run(),
             )
         finally:
             for task in (*self._keeping.values(), *self._catching_up):
@@ -210,7 +226,7 @@ class Supervisor:
         if former:
             former.leave()
             self._let_go(former.sandbox)
-        key, services = endpoint.sandbox, self._services
+        key, services, publisher = endpoint.sandbox, self._services, self._publisher
         sandbox = self._sandboxes.get(key)
         if sandbox is None:
             sandbox = Sandbox(key, services.containers, services.timings)
@@ -219,9 +235,9 @@ class Supervisor:
         network = services.networks.get(endpoint.network_id)
         if network and network.mode == "shared":
             router = self.routers.of(network)
-            attachment = Member(endpoint, sandbox, services, router, arrived=arrived)
+            attachment = Member(endpoint, sandbox, services, publisher, router, arrived=arrived)
         else:
-            attachment = Tunnel(endpoint, sandbox, services, arrived=arrived)
+            attachment = Tunnel(endpoint, sandbox, services, publisher, arrived=arrived)
         self.attachments[endpoint.id] = attachment
         return attachment
 

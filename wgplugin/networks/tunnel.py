@@ -12,6 +12,7 @@ from wgplugin.model.namespace import Plan
 from wgplugin.networks import planning
 from wgplugin.networks.attachment import GONE, LEFT, PUT_RIGHT, RELOADED, SET_UP, Attachment, log
 from wgplugin.networks.desired import Desired
+from wgplugin.networks.publisher import Publisher
 from wgplugin.networks.sandbox import Sandbox
 from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus
@@ -27,11 +28,12 @@ class Tunnel(Attachment):
         endpoint: Endpoint,
         sandbox: Sandbox,
         services: Services,
+        publisher: Publisher,
         *,
         arrived: bool = False,
     ) -> None:
         """Keep the tunnel of an endpoint in its sandbox; see Attachment."""
-        super().__init__(endpoint, sandbox, services, arrived=arrived)
+        super().__init__(endpoint, sandbox, services, publisher, arrived=arrived)
         self._services = services
         self._desired = Desired(
             endpoint.configuration, endpoint.network_id, services, self.conditions, self._plan
@@ -63,6 +65,7 @@ class Tunnel(Attachment):
             configured=vitals.configured or None,
             error=self.error,
             peers=vitals.peer_statuses(),
+            published=self.endpoint.published,
         )
 
     def edited(self, version: str) -> None:

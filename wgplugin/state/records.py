@@ -15,12 +15,14 @@ import msgspec
 from wgplugin.clock import Moment
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
+from wgplugin.model import published
 from wgplugin.model.configuration import Mode
 from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.identity import Id
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress
+from wgplugin.model.published import PublishedPort
 
-VERSION = 5
+VERSION = 6
 
 
 class RecordError(PluginError):
@@ -87,6 +89,9 @@ class Endpoint(Record, frozen=True, kw_only=True):
     container's options. ``assigned``: the addresses from Docker's IPAM. ``interface``: the device's
     name in the container, without its number. ``sandbox``: the key of the container's network
     namespace, empty until Join. ``mac_address``: that of a veth, in a shared network.
+    ``published``: the published ports, with the host's. ``number``: that of the container on its
+    link, 0 without published ports. ``targets``: in a shared network, the addresses at which
+    published ports reach the container, at most one of each family.
     """
 
     network_id: Id
@@ -100,6 +105,9 @@ class Endpoint(Record, frozen=True, kw_only=True):
     interface: str = "wg"
     sandbox: str = ""
     mac_address: str = ""
+    published: tuple[str, ...] = ()
+    number: int = 0
+    targets: tuple[str, ...] = ()
 
     @property
     def route_values(self) -> tuple[DockerRoute, ...]:
@@ -120,6 +128,16 @@ class Endpoint(Record, frozen=True, kw_only=True):
     def assigned_addresses(self) -> tuple[InterfaceAddress, ...]:
         """The addresses of Docker's IPAM."""
         return tuple(map(ip_interface, self.assigned))
+
+    @property
+    def ports(self) -> tuple[PublishedPort, ...]:
+        """The published ports."""
+        return tuple(map(published.read, self.published))
+
+    @property
+    def target_values(self) -> tuple[IPAddress, ...]:
+        """The addresses at which published ports reach the container."""
+        return tuple(map(ip_address, self.targets))
 
 
 def _from_1(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,11 +164,17 @@ def _from_4(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record}
 
 
+def _from_5(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert version 5, which has no published ports."""
+    return {**record}
+
+
 _FROM: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     1: _from_1,
     2: _from_2,
     3: _from_3,
     4: _from_4,
+    5: _from_5,
 }
 
 R = TypeVar("R", bound=Record)

@@ -103,6 +103,13 @@ def web_app(project: Project) -> None:
     assert project.service("app").fetch(WEBSITE) == "10.64.0.2"
 
 
+def web_app_live(project: Project) -> None:
+    assert from_the_lan() == "hello"
+    downloader = project.service("downloader")
+    assert downloader.fetch(WEBSITE) == "10.64.0.2"
+    assert "eth0" not in downloader.run("ls", "/sys/class/net").split()
+
+
 def shared_vpn(project: Project) -> None:
     assert from_the_lan() == "downloads"
     downloader, *others = map(project.service, ("downloader", "indexer", "browser"))
@@ -127,7 +134,7 @@ CHECKS: dict[str, Callable[[Project], None]] = {
     "shared-vpn": shared_vpn,
     "two-containers": two_containers,
     "web-app": web_app,
-    "web-app-live": web_app,
+    "web-app-live": web_app_live,
 }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from tests.e2e.leaks.capture import Address, Frame
+from tests.e2e.leaks.flows import Flow, flow_of
 from tests.e2e.provider import HOST_LINK, PORT
 
 Network = IPv4Network | IPv6Network
@@ -29,8 +30,11 @@ PROBES = tuple(
 )
 # A destination for wireguard-bypass to take out of the tunnel.
 BYPASSED = ip_address("198.19.77.77")
-# The plugin's devices, as they are named on the host (wgplugin/model/identity.py).
+# The plugin's devices, as they are named on the host (wgplugin/model/identity.py), and among them
+# the links of published ports with their addresses (wgplugin/model/published.py).
 DEVICES = "wgp"
+LINKS = "wgpub"
+LINK_NETWORKS = (ip_network("169.254.192.0/19"), ip_network("fd77:6770:7562::/112"))
 ENDPOINT = ip_address("198.51.100.2")
 LIMITED_BROADCAST = ip_address("255.255.255.255")
 
@@ -56,8 +60,14 @@ class Boundary:
         """Return what is outside the tunnel and shouldn't be: each leak with one of its frames."""
         found: Counter[str] = Counter()
         samples: dict[str, Frame] = {}
+        asked: set[Flow] = set()
         for frame in frames:
-            reason = self._leak(frame)
+            if frame.interface.startswith(LINKS):
+                reason = (
+                    "" if _is_asked_for(frame, asked) else "what no client asked for, on a link"
+                )
+            else:
+                reason = self._leak(frame)
             if reason:
                 samples.setdefault(reason, frame)
                 found[reason] += 1
@@ -80,6 +90,8 @@ class Boundary:
                 return f"the tunnel's address {end} on {where}"
             if _inside(end, self.shared):
                 return f"the shared network's address {end} on {where}"
+            if frame.outgoing and _inside(end, LINK_NETWORKS):
+                return f"the link's address {end} on {where}"
         if _inside(frame.ends[0], self.subnets):
             return f"a way out of the bridge's subnet on {where}"
         return ""
@@ -95,6 +107,14 @@ class Boundary:
 
     def _is_bypassed(self, frame: Frame) -> bool:
         return frame.ends is not None and any(_inside(end, self.bypass) for end in frame.ends)
+
+
+def _is_asked_for(frame: Frame, asked: set[Flow]) -> bool:
+    """Tell whether a frame on a link is a client's, or an answer; remember what clients ask."""
+    flow = flow_of(frame)
+    if frame.outgoing and flow:
+        asked.add((flow[0], flow[2], flow[1]))
+    return frame.outgoing or flow in asked
 
 
 def is_wireguard(frame: Frame) -> bool:

@@ -19,6 +19,7 @@ Address = IPv4Address | IPv6Address
 
 IPV4, ARP, IPV6 = 0x0800, 0x0806, 0x86DD
 ETH_P_ALL = 0x0003
+PACKET_OUTGOING = 4
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 SO_RCVBUFFORCE = 33
 CLONE_NEWNET = 0x40000000
@@ -29,11 +30,15 @@ DISCARD = ("127.0.0.1", 9)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame, from its network header on; ``interface`` is empty if it was gone when read."""
+    """A frame, from its network header on; ``interface`` is empty if it was gone when read.
+
+    ``outgoing``: whether the namespace itself sends it.
+    """
 
     interface: str
     protocol: int
     packet: bytes
+    outgoing: bool = False
 
     @property
     def ends(self) -> tuple[Address, Address] | None:
@@ -128,7 +133,7 @@ class Capture:
 
     def _read(self) -> None:
         if self._namespace:
-            _enter(self._namespace)
+            enter(self._namespace)
         self.interfaces_before = frozenset(name for _, name in socket.if_nameindex())
         with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL)) as sock:
             sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
@@ -139,12 +144,13 @@ class Capture:
                     packet, address = sock.recvfrom(SNAP_LENGTH)
                 except TimeoutError:
                     continue
-                frame = Frame(sys.intern(address[0]), address[1], packet)
+                outgoing = address[2] == PACKET_OUTGOING
+                frame = Frame(sys.intern(address[0]), address[1], packet, outgoing)
                 if not self._is_ignored(frame):
                     self._frames.append(frame)
 
 
-def _enter(namespace: str) -> None:
+def enter(namespace: str) -> None:
     """Move this thread, no other, into a named network namespace."""
     # os.setns is there from Python 3.12 on.
     libc = ctypes.CDLL(None, use_errno=True)

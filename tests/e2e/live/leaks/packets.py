@@ -32,6 +32,13 @@ def udp(source: str, port: int, destination: str, to_port: int, payload: bytes) 
     return _ip(source, destination, socket.IPPROTO_UDP, head + payload, 6)
 
 
+def tcp(
+    source: str, port: int, destination: str, to_port: int, flags: int, payload: bytes
+) -> bytes:
+    head = struct.pack("!HHIIBBHHH", port, to_port, 1, 1, 5 << 4, flags, 0xFFFF, 0, 0)
+    return _ip(source, destination, socket.IPPROTO_TCP, head + payload, 16)
+
+
 def echo(source: str, destination: str, payload: bytes) -> bytes:
     """Return an echo request, which ping sends."""
     if is_ipv6(source):

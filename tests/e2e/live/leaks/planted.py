@@ -41,20 +41,14 @@ OPEN_AT_THE_END = Leak(
 OTHERS_REPLIES = Leak(
     name="others-replies",
     module="kernel/firewall.py",
-    text='reply = (*is_reply(), *nftables.set_mark(MARK))\n    yield Chain("replies", (reply,)',
+    text="replies = ((*is_reply(), *nftables.set_mark(MARK)), answers.answered())",
     instead="""reply = [*nftables.ct(nftables.CT_DIRECTION, bytes([1]))]
     for each in plan.addresses:
         offset = 12 if each.version == 4 else 8
         reply += nftables.payload(nftables.NETWORK, offset, each.ip.packed, equal=False)
-    reply += nftables.set_mark(MARK)
-    yield Chain("replies", (tuple(reply),)""",
+    replies = ((*reply, *nftables.set_mark(MARK)), answers.answered())""",
 )
 """Every reply from another address than the tunnel's is taken for one to a client."""
-CLIENTS_OF_A_PLAN = (
-    Leak("call", "kernel/firewall.py", "*_clients(),", "*_clients(plan),"),
-    Leak("called", "kernel/firewall.py", "def _clients() ->", "def _clients(plan) ->"),
-)
-"""What `OTHERS_REPLIES` needs."""
 NO_KILL_SWITCH = Leak(
     name="no-kill-switch",
     module="model/namespace.py",
@@ -85,7 +79,7 @@ OPEN_LOOPBACK = Leak(
 OPEN_TO_PEERS = Leak(
     name="open-to-peers",
     module="kernel/router_table.py",
-    text="wanted = nftables.ct_bits(nftables.CT_STATUS, _DNATED) if plan.nat else ()",
+    text="wanted = _dnated() if plan.nat else ()",
     instead="wanted = ()",
 )
 ADVERTISEMENTS = Leak(
@@ -93,6 +87,34 @@ ADVERTISEMENTS = Leak(
     module="kernel/firewall.py",
     text="if any(net.version == 6 for net in plan.inside):",
     instead="if False:",
+)
+
+LINK_EXITS = Leak(
+    name="link-exits",
+    module="kernel/answers.py",
+    text="others = (*out_by_link(), *_COUNTED_DROP)",
+    instead="others = out_by_link()",
+)
+LINK_FRAMES = Leak(
+    name="link-frames",
+    module="kernel/answers.py",
+    text="rules = ((*answer, *_ACCEPT), _COUNTED_DROP)",
+    instead="rules = ((*answer, *_ACCEPT),)",
+)
+ALL_ARE_ANSWERS = Leak(
+    name="all-are-answers",
+    module="kernel/answers.py",
+    text="""        *nftables.ct(nftables.CT_DIRECTION, _REPLY),
+        *nftables.ct(nftables.CT_MARK, _MARK),""",
+    instead="",
+)
+"""What comes from a container is led to the link of its router."""
+HOST_S_END = Leak(
+    name="host-s-end",
+    module="kernel/port_table.py",
+    text="""        (*_FROM_LINK, *_DROP),
+    )""",
+    instead="    )",
 )
 
 
@@ -117,7 +139,7 @@ NO_DEVICE = _refusal(
 NO_PORT = _refusal(
     "no-port",
     "kernel/router.py",
-    "    list(_set_port(space, _found(space, port), bridge, wanted))",
+    "    list(_set_port(space, existing(space.route, port), bridge, wanted))",
 )
 NO_WAY_IN = _refusal(
     "no-way-in", "kernel/apply.py", "            links.tune()\n            done += _set("

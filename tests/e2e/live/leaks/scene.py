@@ -230,7 +230,7 @@ class Scene:
         with TemporaryDirectory() as folder:
             progress = Path(folder, "progress")
             progress.touch()
-            mounts = (*_mounts(), "--volume", f"{progress}:{PROGRESS}")
+            mounts = (*python_mounts(), "--volume", f"{progress}:{PROGRESS}")
             try:
                 docker("create", "--name", name, "--network", first, *mounts, *options, *start)
                 for other in others:
@@ -317,7 +317,7 @@ def _set(setting: str, value: str) -> None:
     Path("/proc/sys/net", setting).write_text(value)
 
 
-def _mounts() -> Iterator[str]:
+def python_mounts() -> Iterator[str]:
     """Yield options that give the container the host's Python and the tests, to be read only."""
     folders = {Path(text) for text in ("/usr", "/lib", "/lib64", sys.base_prefix)}
     for folder in sorted(folder for folder in folders if folder.exists()):

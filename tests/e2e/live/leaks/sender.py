@@ -33,12 +33,14 @@ PROGRESS = Path("/progress")
 PORT, OWN_PORT = 33478, 5353
 # For neighbours to be found, and for others to get on.
 PAUSE = 0.3
-TUNNELS_MARK = 51820
+TUNNELS_MARK, LINKS_MARK = 51820, 51821
 UNASSIGNED_TYPE = 0x88B5
 NOBODY = 1000
 BROADCAST = b"\xff" * 6
 BIND = socket.SOL_SOCKET, socket.SO_BINDTODEVICE
 MARK = socket.SOL_SOCKET, 36, TUNNELS_MARK
+LINKS = socket.SOL_SOCKET, 36, LINKS_MARK
+"""The marks of replies to clients of other networks, and of published ports."""
 PAST_QUEUES = 263, 20, 1
 """SOL_PACKET, PACKET_QDISC_BYPASS, on."""
 IP_UNICAST_IF, IPV6_UNICAST_IF, IP_PKTINFO, IPV6_PKTINFO = 50, 76, 8, 50
@@ -48,9 +50,9 @@ Attempt = Callable[[], object]
 
 
 def others() -> Iterator[str]:
-    """Yield the devices of other networks than tunnels."""
+    """Yield the devices of other networks than tunnels, and of published ports."""
     for _, name in socket.if_nameindex():
-        if name.startswith("eth"):
+        if name.startswith(("eth", "wgpub")):
             yield name
 
 
@@ -94,8 +96,9 @@ def plain(address: str, payload: bytes) -> Iterator[Attempt]:
 
 
 def marked(address: str, payload: bytes) -> Iterator[Attempt]:
-    """Give packets the mark of replies to clients."""
-    yield partial(by_socket, address, payload, *MARK)
+    """Give packets the marks of replies to clients."""
+    for mark in (MARK, LINKS):
+        yield partial(by_socket, address, payload, *mark)
 
 
 def bound(address: str, payload: bytes) -> Iterator[Attempt]:
@@ -149,13 +152,14 @@ def frames(address: str, payload: bytes) -> Iterator[Attempt]:
     for device in others():
         mac = bytes.fromhex(Path(f"/sys/class/net/{device}/address").read_text().replace(":", ""))
         own = own_address(device, address)
-        packets = [udp(own, port, address, PORT, payload) for port in range(OWN_PORT, OWN_PORT + 7)]
+        packets = [udp(own, port, address, PORT, payload) for port in range(OWN_PORT, OWN_PORT + 8)]
         tag = struct.pack("!HH", 1, kind)
         for packet, told, option in (
             (packets[0], kind, ()),
             (packets[1], ARP, ()),
             (packets[2], kind, PAST_QUEUES),
             (packets[3], kind, MARK),
+            (packets[7], kind, LINKS),
         ):
             yield partial(send_frame, frame_of(mac, kind, packet), device, told, *option)
         yield partial(send_frame, frame_of(mac, VLAN, tag + packets[4]), device, kind)

@@ -15,7 +15,6 @@ from tests.e2e.live.leaks.neighbours import divert, intrude, neighbour
 from tests.e2e.live.leaks.planted import (
     ADVERTISEMENTS,
     ARP_FOR_ALL,
-    CLIENTS_OF_A_PLAN,
     NO_EXITS,
     NO_FRAMES,
     OPEN_AT_THE_END,
@@ -34,7 +33,6 @@ OPEN_WAYS = (
     REAL_PORT,
     OPEN_AT_THE_END,
     OTHERS_REPLIES,
-    *CLIENTS_OF_A_PLAN,
 )
 
 
@@ -92,7 +90,7 @@ def old_plugin(plugin: str, config_dir: Path) -> Iterator[str]:
 
     Its exits still stop packets.
     """
-    faults = (OTHERS_REPLIES, *CLIENTS_OF_A_PLAN, ADVERTISEMENTS)
+    faults = (OTHERS_REPLIES, ADVERTISEMENTS)
     with leaking_plugin(*faults, config_dir=config_dir, config=LIVE_CONFIG) as old_plugin:
         yield old_plugin
 

@@ -1,0 +1,104 @@
+"""The nftables of published ports in the host's namespace: what goes by links, and back. Pure.
+
+A port of the host leads to a container's address on its link. The client's address stays, but for
+one of the loopback, which the container's answers couldn't go to. Docker's own ports come first,
+by the priority of its rules. What isn't published doesn't pass, in both directions.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Collection, Iterator
+from itertools import product
+
+from wgplugin.kernel import nftables
+from wgplugin.kernel.nftables import Chain, Rule, Table
+from wgplugin.model.prefixes import IPAddress
+from wgplugin.model.published import GROUP, Publication, PublishedPort
+
+AFTER_DOCKER, MANGLE, FILTER, SOURCE_NAT = -90, -150, 0, 100
+"""Priorities; that of Docker's redirections is -100."""
+
+_LOCAL = 2
+_DNATED = 1 << 5
+_REPLY = b"\1"
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": 132}
+_SOURCE, _DESTINATION = {4: 12, 6: 8}, {4: 16, 6: 24}
+_DESTINATION_PORT = 2
+_LOOPBACK_IPV6 = bytes(15) + b"\1"
+_GROUP = struct.pack("=I", GROUP)
+_ACCEPT = nftables.verdict(nftables.ACCEPT)
+_DROP = (*nftables.counter(), *nftables.verdict(nftables.DROP))
+_TO_HOST = nftables.address_type(nftables.FIB_DADDR, _LOCAL)
+_BY_LINK = nftables.meta(nftables.META_OIFGROUP, _GROUP)
+_FROM_LINK = nftables.meta(nftables.META_IIFGROUP, _GROUP)
+
+
+def port_table(name: str, publications: Collection[Publication]) -> Table:
+    """Return the table of these publications."""
+    everywhere: list[Rule] = []
+    own: list[Rule] = []
+    for publication in publications:
+        for port, address in product(publication.ports, publication.addresses):
+            if serves(port, address):
+                # A neighbour can send packets to a loopback address, but nobody should get them.
+                is_own = port.address is not None and port.address.is_loopback
+                (own if is_own else everywhere).append(_redirected(port, address))
+    to_ports, to_own = (*_TO_HOST, *nftables.jump("ports")), (*_TO_HOST, *nftables.jump("own"))
+    passed = (
+        (*_BY_LINK, *nftables.ct_bits(nftables.CT_STATUS, _DNATED), *_ACCEPT),
+        (*_BY_LINK, *_DROP),
+    )
+    answers = (
+        (*_FROM_LINK, *nftables.ct(nftables.CT_DIRECTION, _REPLY), *_ACCEPT),
+        (*_FROM_LINK, *_DROP),
+    )
+    sources = tuple((*each, *nftables.masquerade()) for each in _from_loopback())
+    return Table(
+        name,
+        (
+            Chain("ports", tuple(everywhere)),
+            Chain("own", tuple(own)),
+            Chain("clients", (to_ports,), "nat", nftables.PREROUTING, AFTER_DOCKER),
+            Chain("host", (to_ports, to_own), "nat", nftables.OUTPUT, AFTER_DOCKER),
+            Chain("sources", sources, "nat", nftables.POSTROUTING, SOURCE_NAT),
+            Chain("answers", answers, "filter", nftables.PREROUTING, MANGLE),
+            Chain("forward", passed, "filter", nftables.FORWARD, FILTER),
+            Chain("output", passed, "filter", nftables.OUTPUT, FILTER),
+        ),
+    )
+
+
+def serves(port: PublishedPort, address: IPAddress) -> bool:
+    """Return whether a port leads to a container's address: both are of one family."""
+    return port.address is None or port.address.version == address.version
+
+
+def _redirected(port: PublishedPort, address: IPAddress) -> Rule:
+    version, only = address.version, port.address
+    to = () if only is None or only.is_unspecified else (_DESTINATION[version], only.packed)
+    number = struct.pack(">H", port.host_port)
+    return (
+        *nftables.meta(nftables.META_NFPROTO, bytes([_FAMILIES[version]])),
+        *(nftables.payload(nftables.NETWORK, *to) if to else ()),
+        *nftables.meta(nftables.META_L4PROTO, bytes([_PROTOCOLS[port.protocol]])),
+        *nftables.payload(nftables.TRANSPORT, _DESTINATION_PORT, number),
+        *nftables.dnat(address.packed, port.port),
+    )
+
+
+def _from_loopback() -> Iterator[Rule]:
+    """Match what leaves by a link from the host's loopback addresses."""
+    ipv4, ipv6 = (bytes([family]) for family in _FAMILIES.values())
+    yield (
+        *_BY_LINK,
+        *nftables.meta(nftables.META_NFPROTO, ipv4),
+        *nftables.payload(nftables.NETWORK, _SOURCE[4], b"\x7f"),
+    )
+    yield (
+        *_BY_LINK,
+        *nftables.meta(nftables.META_NFPROTO, ipv6),
+        *nftables.payload(nftables.NETWORK, _SOURCE[6], _LOOPBACK_IPV6),
+    )
