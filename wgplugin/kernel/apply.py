@@ -68,7 +68,8 @@ def apply(
             links.tune()
             done += _set(space, links, link, wanted, config, moved)
             done += _settle(links, link, wanted)
-            done += _answer(space, link, wanted)
+            if wanted.link or wanted.answers or links.find(INSIDE):
+                done += _answer(space, link, wanted)
             return Applied(True, links.other_networks(), tuple(done), is_guarded(space))
     return Applied(False, links.other_networks(), guarded=is_guarded(space))
 
