@@ -51,7 +51,7 @@ def served(configurations: Configurations) -> Iterator[Served]:
     served = Served({}, {})
     with ExitStack() as stack:
         for port, mode in MODES.items():
-            name, number = f"restarted-{port}", port - 8400
+            name, number = f"restarted-{port}", port - 8390
             tunnel = stack.enter_context(tunnel_network(mode, configurations, name, number))
             ports = (f"{port}:80",)
             box = stack.enter_context(serving(tunnel.net, publish=ports, options=RESTARTED))
