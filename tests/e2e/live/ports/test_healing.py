@@ -27,7 +27,7 @@ from tests.e2e.provider import WEB_IPV4
 MODES = {8480: OWN, 8481: SHARED}
 SAVED = ("iptables", "ip6tables")
 KERNEL_S = re.compile(r"proto kernel|fe80|ff00")
-NUMBERS = re.compile(r"^\d+: |@\S+|\[\d+:\d+\]|link-netnsid \d+")
+NUMBERS = re.compile(r"^\d+: |@\S+|\[\d+:\d+\]|link-netnsid \d+|metric \d+")
 
 
 @dataclass(frozen=True)
