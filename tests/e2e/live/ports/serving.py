@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -50,10 +51,16 @@ class Tunnel:
 
     def published(self) -> list[str]:
         """Return the published ports of its containers, as the status has them."""
+        return sorted(port for each in self._statuses() for port in each["published"])
+
+    def error(self) -> str:
+        """Return what the status says is wrong with its containers."""
+        return "; ".join(each["error"] for each in self._statuses())
+
+    def _statuses(self) -> list[dict[str, Any]]:
         tunnels = json.loads(get("/status"))["tunnels"]
         own = [each for each in tunnels if each["configuration"] == self.configuration]
-        containers = [each for one in own for each in one["containers"]] if self.shared else own
-        return sorted(port for each in containers for port in each["published"])
+        return [each for one in own for each in one["containers"]] if self.shared else own
 
 
 @contextmanager

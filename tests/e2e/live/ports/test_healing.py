@@ -43,6 +43,10 @@ class Served:
         """Tell whether clients of both families are answered."""
         return all(answers(host, self.port, abroad=True) for host in (HOST, HOST_IPV6))
 
+    def is_told_to_be_closed(self) -> bool:
+        """Tell whether the status says that not all clients outside are answered."""
+        return "[WG414]" in self.tunnel.error()
+
     def goes_on(self) -> None:
         """See that everybody is answered, and that the container is in its tunnel."""
         assert self.client.ask() == CLIENT
@@ -133,6 +137,23 @@ def test_flush_of_the_host_s_firewall_stops_no_port(served: list[Served], comman
         for each in served:
             wait_until(each.is_well, "the port")
             each.goes_on()
+
+
+def test_status_says_what_opens_the_host_s_firewall_after_all_of_iptables_is_flushed(
+    served: list[Served],
+) -> None:
+    with docker_s_firewall():
+        run("sh", "-c", "iptables -F; ip6tables -F")
+        for each in served:
+            wait_until(each.is_told_to_be_closed, "the error")
+            assert not answers(HOST, each.port, abroad=True)
+        for advice in re.findall(r"\(try: (.*?)\)", served[0].tunnel.error()):
+            run("sh", "-c", advice)
+        for each in served:
+            wait_until(each.is_well, "the port")
+            assert not each.is_told_to_be_closed()
+    for each in served:
+        wait_until(each.is_well, "the port")
 
 
 @pytest.mark.parametrize(
