@@ -47,6 +47,10 @@ class Served:
         """Tell whether the status says that not all clients outside are answered."""
         return "[WG414]" in self.tunnel.error()
 
+    def is_told_to_be_well(self) -> bool:
+        """Tell whether the status knows of nothing wrong."""
+        return not self.tunnel.error()
+
     def goes_on(self) -> None:
         """See that everybody is answered, and that the container is in its tunnel."""
         assert self.client.ask() == CLIENT
@@ -151,7 +155,7 @@ def test_status_says_what_opens_the_host_s_firewall_after_all_of_iptables_is_flu
             run("sh", "-c", advice)
         for each in served:
             wait_until(each.is_well, "the port")
-            assert not each.is_told_to_be_closed()
+            wait_until(each.is_told_to_be_well, "the end of the error")
     for each in served:
         wait_until(each.is_well, "the port")
 
