@@ -5,11 +5,12 @@ import socket
 from tests.kernel.hosts import client, listening
 from tests.kernel.namespaces import alone, ip, needs_ipv6, needs_namespaces
 from wgplugin.kernel.listeners import listeners
+from wgplugin.model.published import Protocol
 
 pytestmark = [needs_namespaces, needs_ipv6]
 
 
-def found(*protocols: str) -> set[str]:
+def found(*protocols: Protocol) -> set[str]:
     return {str(each) for each in listeners(protocols)}
 
 

@@ -18,7 +18,7 @@ from wgplugin.docker.protocol import (
     EndpointInterface,
 )
 from wgplugin.errors import RequestError
-from wgplugin.model.published import PortBinding, Protocol
+from wgplugin.model.published import PROTOCOLS, PortBinding
 from wgplugin.networks.kinds import NewEndpoint, NewNetwork
 
 DNS_SERVERS = "com.docker.network.endpoint.dnsservers"
@@ -33,8 +33,7 @@ PORT_MAP = "com.docker.network.portmap"
 Source: moby, libnetwork/netlabel/labels.go.
 """
 
-PROTOCOLS: Mapping[int, Protocol] = {6: "tcp", 17: "udp", 132: "sctp"}
-"""The names of the protocols' numbers (IANA), as --publish has them."""
+_PROTOCOLS = {number: name for name, number in PROTOCOLS.items()}
 
 NULL_IPAM = "null"
 
@@ -112,11 +111,11 @@ def _published(options: Mapping[str, Any]) -> tuple[PortBinding, ...]:
 
 def _port(binding: protocol.PortBinding) -> PortBinding:
     """Return a published port as a value. Raises ValueError if it can't be one."""
-    if binding.proto not in PROTOCOLS or not binding.port:
+    if binding.proto not in _PROTOCOLS or not binding.port:
         raise ValueError(f"{binding.port} of the protocol {binding.proto}")
     first = binding.host_port
     return PortBinding(
-        protocol=PROTOCOLS[binding.proto],
+        protocol=_PROTOCOLS[binding.proto],
         port=binding.port,
         address=ip_address(binding.host_ip) if binding.host_ip else None,
         first=first,

@@ -7,11 +7,11 @@ own making leaves by one. All of this stands whether or not there is a link.
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Iterable, Iterator
 
 from wgplugin.kernel import nftables
+from wgplugin.kernel.matches import to_address
 from wgplugin.kernel.nftables import Chain, Rule
 from wgplugin.model.prefixes import IPAddress
 from wgplugin.model.published import INSIDE, MARK
@@ -21,9 +21,6 @@ RAW, MANGLE, DNAT, FILTER = -300, -150, -100, 0
 _LOCAL = 2
 _ORIGINAL, _REPLY = b"\0", b"\1"
 _MARK = struct.pack("=I", MARK)
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_DESTINATIONS = {4: 16, 6: 24}
-"""Where a packet has the address of its destination: offsets in bytes."""
 
 _ACCEPT = nftables.verdict(nftables.ACCEPT)
 _COUNTED_DROP = (*nftables.counter(), *nftables.verdict(nftables.DROP))
@@ -93,8 +90,7 @@ def translations(pairs: Iterable[tuple[IPAddress, IPAddress]], *match: bytes) ->
     return tuple(
         (
             *in_by_link(),
-            *nftables.meta(nftables.META_NFPROTO, bytes([_FAMILIES[address.version]])),
-            *nftables.payload(nftables.NETWORK, _DESTINATIONS[address.version], address.packed),
+            *to_address(address),
             *match,
             *nftables.dnat(to.packed),
         )

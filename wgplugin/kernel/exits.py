@@ -9,16 +9,16 @@ their own subnets, the prefixes in ``wireguard-bypass``, and replies to clients 
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 
 from wgplugin.kernel import nftables
+from wgplugin.kernel.matches import from_address, of_version
 from wgplugin.kernel.nftables import Chain, PrefixSet, Rule
 from wgplugin.model.namespace import MARK, OtherNetwork, Plan
-from wgplugin.model.prefixes import InterfaceAddress, Prefix
+from wgplugin.model.prefixes import Prefix
 
 _FILTER = 0
 _REPLY = b"\1"
@@ -30,19 +30,17 @@ _ALWAYS = tuple(map(ip_network, ("224.0.0.0/4", "255.255.255.255/32", "fe80::/10
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """Where a family's packets have their addresses: offsets and length, in bytes."""
+    """Where a family's packets have their destination: offset and length, in bytes."""
 
     version: int
-    protocol: bytes
     ether_type: bytes
-    source: int
     destination: int
     length: int
 
 
 _FAMILIES = (
-    _Family(4, bytes([socket.AF_INET]), b"\x08\x00", 12, 16, 4),
-    _Family(6, bytes([socket.AF_INET6]), b"\x86\xdd", 8, 24, 16),
+    _Family(4, b"\x08\x00", 16, 4),
+    _Family(6, b"\x86\xdd", 24, 16),
 )
 _ETHERNET = 14
 """The length of an Ethernet header, whose last two bytes are the type of what follows."""
@@ -67,10 +65,10 @@ def exits(plan: Plan) -> Chain:
         (*nftables.meta(nftables.META_OIFGROUP, nftables.OURS), *accept),
         (*nftables.meta(nftables.META_OIFGROUP, nftables.LINKS), *accept),
         (*is_reply(), *accept),
-        *((*from_address(each), *drop) for each in plan.addresses),
+        *((*from_address(each.ip), *drop) for each in plan.addresses),
     ]
     for family in _families(plan):
-        here = nftables.meta(nftables.META_NFPROTO, family.protocol)
+        here = of_version(family.version)
         rules += _judged(here, nftables.NETWORK, family.destination, family)
     return Chain("exits", tuple(rules), "filter", nftables.POSTROUTING, _FILTER)
 
@@ -104,25 +102,6 @@ def prefix_sets(plan: Plan, others: Iterable[OtherNetwork]) -> tuple[PrefixSet, 
         PrefixSet(f"{name}{family.version}", family.version, _of(family.version, prefixes))
         for family in _families(plan)
         for name, prefixes in kinds
-    )
-
-
-def from_address(address: InterfaceAddress) -> Rule:
-    """Match packets from an address."""
-    return _address(address, source=True)
-
-
-def to_address(address: InterfaceAddress) -> Rule:
-    """Match packets to an address."""
-    return _address(address, source=False)
-
-
-def _address(address: InterfaceAddress, *, source: bool) -> Rule:
-    family = next(each for each in _FAMILIES if each.version == address.version)
-    offset = family.source if source else family.destination
-    return (
-        *nftables.meta(nftables.META_NFPROTO, family.protocol),
-        *nftables.payload(nftables.NETWORK, offset, address.ip.packed),
     )
 
 

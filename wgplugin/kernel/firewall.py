@@ -11,9 +11,10 @@ import socket
 from collections.abc import Collection, Iterable, Iterator
 
 from wgplugin.kernel import answers, names, nftables
-from wgplugin.kernel.exits import exits, frames, is_reply, prefix_sets, to_address
+from wgplugin.kernel.exits import exits, frames, is_reply, prefix_sets
+from wgplugin.kernel.matches import to_address
 from wgplugin.kernel.nftables import Chain, PrefixSet, Rule, Table
-from wgplugin.model.answers import BY_ROUTE
+from wgplugin.model.answers import BY_ROUTE, source_addresses
 from wgplugin.model.namespace import MARK, OtherNetwork, Plan
 
 RAW, MANGLE = -300, -150
@@ -75,7 +76,7 @@ def _clients(plan: Plan) -> Iterator[Chain]:
         *nftables.set_ct_mark(MARK),
     )
     by_router = [
-        answers.begins(*nftables.meta(nftables.META_IIFGROUP, nftables.OURS), *to_address(each))
+        answers.begins(*nftables.meta(nftables.META_IIFGROUP, nftables.OURS), *to_address(each.ip))
         for each in plan.addresses
         if plan.answers
     ]
@@ -90,7 +91,7 @@ def _datagrams(plan: Plan) -> Chain:
 
     A server for TCP has the address that it was asked by, but one for UDP may ask for none.
     """
-    own = {each.version: each.ip for each in reversed(plan.addresses)}
+    own = source_addresses(plan, (4, 6))
     asked = (each.ip for each in plan.link.addresses) if plan.link else ()
     pairs = [(each, own[each.version]) for each in asked if each.version in own]
     rules = [
@@ -119,7 +120,7 @@ def _intruders(plan: Plan) -> Iterator[Rule]:
     )
     yield answers.stray()
     for address in plan.addresses:
-        yield (*_from_others(), *to_address(address), *_DROP)
+        yield (*_from_others(), *to_address(address.ip), *_DROP)
     if any(net.version == 6 for net in plan.inside):
         for kind in (_ROUTER_ADVERTISEMENT, _REDIRECT):
             yield (

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from wgplugin.kernel import nftables
+from wgplugin.kernel.matches import redirected
 from wgplugin.kernel.nftables import Rule
 from wgplugin.kernel.nftables_lists import FoundChain, FoundRule
 from wgplugin.model.published import LINK_PREFIX
@@ -20,7 +21,6 @@ DOCKER_CHAIN = "DOCKER-USER"
 _IPTABLES = "filter"
 _TOOLS = {4: "iptables", 6: "ip6tables"}
 _FAMILIES = {4: "ip", 6: "ip6", 0: "inet"}
-_DNATED = 1 << 5
 _LINKS = LINK_PREFIX.encode()
 _ACCEPT, _DROP = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
 _RETURN = nftables.verdict(nftables.RETURN)
@@ -31,7 +31,7 @@ PASS: tuple[Rule, ...] = (
 )
 """The rules that `iptables -A DOCKER-USER -i wgpub+ -j ACCEPT` makes, and the same with -o."""
 
-_ALL_REDIRECTED = (*nftables.ct_bits(nftables.CT_STATUS, _DNATED), *_ACCEPT)
+_ALL_REDIRECTED = (*redirected(), *_ACCEPT)
 """firewalld's rule for what other rules redirect."""
 
 

@@ -13,16 +13,15 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.model.prefixes import IPAddress
-from wgplugin.model.published import PortBinding, PublishedPort
+from wgplugin.model.published import PROTOCOLS, PortBinding, PublishedPort
 
 TRIES = 100
 """The ports that are tried for a binding to any."""
 
-_SCTP = 132
 _KINDS = {
-    "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
-    "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
-    "sctp": (socket.SOCK_STREAM, _SCTP),
+    "tcp": socket.SOCK_STREAM,
+    "udp": socket.SOCK_DGRAM,
+    "sctp": socket.SOCK_STREAM,
 }
 _ANY: tuple[IPAddress, ...] = (IPv4Address("0.0.0.0"), IPv6Address("::"))  # noqa: S104
 _OPTIONS = {"tcp": "-ltnp", "udp": "-lunp", "sctp": "-lSnp"}
@@ -92,7 +91,7 @@ def _addresses(binding: PortBinding) -> Sequence[IPAddress]:
 
 def _socket(binding: PortBinding, address: IPAddress) -> socket.socket:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    trial = socket.socket(family, *_KINDS[binding.protocol])
+    trial = socket.socket(family, _KINDS[binding.protocol], PROTOCOLS[binding.protocol])
     try:
         if binding.protocol != "udp":
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -7,12 +7,13 @@ by the priority of its rules. What isn't published doesn't pass, in both directi
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Collection, Iterator
+from ipaddress import IPv6Address
 from itertools import product
 
 from wgplugin.kernel import nftables
+from wgplugin.kernel.matches import from_address, of_version, redirected, to_address, to_port
 from wgplugin.kernel.nftables import Chain, Rule, Table
 from wgplugin.model.prefixes import IPAddress
 from wgplugin.model.published import GROUP, Publication, PublishedPort
@@ -21,13 +22,11 @@ AFTER_DOCKER, MANGLE, FILTER, SOURCE_NAT = -90, -150, 0, 100
 """Priorities; that of Docker's redirections is -100."""
 
 _LOCAL = 2
-_DNATED = 1 << 5
 _REPLY = b"\1"
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP, "sctp": 132}
-_SOURCE, _DESTINATION = {4: 12, 6: 8}, {4: 16, 6: 24}
-_DESTINATION_PORT = 2
-_LOOPBACK_IPV6 = bytes(15) + b"\1"
+_SOURCE, _LOOPBACK_IPV4 = 12, b"\x7f"
+"""Where packets of IPv4 have their source, and the begin of 127.0.0.0/8."""
+
+_LOOPBACK_IPV6 = IPv6Address("::1")
 _GROUP = struct.pack("=I", GROUP)
 _ACCEPT = nftables.verdict(nftables.ACCEPT)
 _DROP = (*nftables.counter(), *nftables.verdict(nftables.DROP))
@@ -48,7 +47,7 @@ def port_table(name: str, publications: Collection[Publication]) -> Table:
                 (own if is_own else everywhere).append(_redirected(port, address))
     to_ports, to_own = (*_TO_HOST, *nftables.jump("ports")), (*_TO_HOST, *nftables.jump("own"))
     passed = (
-        (*_BY_LINK, *nftables.ct_bits(nftables.CT_STATUS, _DNATED), *_ACCEPT),
+        (*_BY_LINK, *redirected(), *_ACCEPT),
         (*_BY_LINK, *_DROP),
     )
     answers = (
@@ -77,28 +76,16 @@ def serves(port: PublishedPort, address: IPAddress) -> bool:
 
 
 def _redirected(port: PublishedPort, address: IPAddress) -> Rule:
-    version, only = address.version, port.address
-    to = () if only is None or only.is_unspecified else (_DESTINATION[version], only.packed)
-    number = struct.pack(">H", port.host_port)
+    only = port.address
     return (
-        *nftables.meta(nftables.META_NFPROTO, bytes([_FAMILIES[version]])),
-        *(nftables.payload(nftables.NETWORK, *to) if to else ()),
-        *nftables.meta(nftables.META_L4PROTO, bytes([_PROTOCOLS[port.protocol]])),
-        *nftables.payload(nftables.TRANSPORT, _DESTINATION_PORT, number),
+        *(to_address(only) if only and not only.is_unspecified else of_version(address.version)),
+        *to_port(port.protocol, port.host_port),
         *nftables.dnat(address.packed, port.port),
     )
 
 
 def _from_loopback() -> Iterator[Rule]:
     """Match what leaves by a link from the host's loopback addresses."""
-    ipv4, ipv6 = (bytes([family]) for family in _FAMILIES.values())
-    yield (
-        *_BY_LINK,
-        *nftables.meta(nftables.META_NFPROTO, ipv4),
-        *nftables.payload(nftables.NETWORK, _SOURCE[4], b"\x7f"),
-    )
-    yield (
-        *_BY_LINK,
-        *nftables.meta(nftables.META_NFPROTO, ipv6),
-        *nftables.payload(nftables.NETWORK, _SOURCE[6], _LOOPBACK_IPV6),
-    )
+    loopback = nftables.payload(nftables.NETWORK, _SOURCE, _LOOPBACK_IPV4)
+    yield (*_BY_LINK, *of_version(4), *loopback)
+    yield (*_BY_LINK, *from_address(_LOOPBACK_IPV6))

@@ -7,24 +7,21 @@ reach what a plan opens for them. Clients of published ports come by a link, and
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Iterator
 
 from wgplugin.kernel import answers, nftables
 from wgplugin.kernel.firewall import table_name
+from wgplugin.kernel.matches import of_version, redirected, to_port
 from wgplugin.kernel.nftables import Chain, Rule, Table
 from wgplugin.model.prefixes import IPAddress
 from wgplugin.model.router import BRIDGE, DEVICE, Forward, RouterPlan
 
 DNAT, FILTER, MANGLE, SOURCE_NAT = -100, 0, -150, 100
 
-_ESTABLISHED, _RELATED, _DNATED = 1 << 1, 1 << 2, 1 << 5
-"""Bits of a connection's state and status (linux/netfilter/nf_conntrack_common.h)."""
+_ESTABLISHED, _RELATED = 1 << 1, 1 << 2
+"""Bits of a connection's state (linux/netfilter/nf_conntrack_common.h)."""
 
 _LOCAL = 2
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
-_PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
-_DESTINATION_PORT = 2
 _TCP_FLAGS, _SYN = 13, b"\x02"
 _NAME_SIZE = 16
 _ACCEPT, _DROP = nftables.verdict(nftables.ACCEPT), nftables.verdict(nftables.DROP)
@@ -62,16 +59,12 @@ def _forwarded(plan: RouterPlan) -> Iterator[Rule]:
         yield (*_in_by(BRIDGE), *_out_by(BRIDGE), *_ACCEPT)
     if plan.internal:
         return
-    yield (*answers.in_by_link(), *_out_by(BRIDGE), *_dnated(), *_ACCEPT)
+    yield (*answers.in_by_link(), *_out_by(BRIDGE), *redirected(), *_ACCEPT)
     yield (*answers.in_by_link(), *nftables.counter(), *_DROP)
     yield (*nftables.ct_bits(nftables.CT_STATE, _ESTABLISHED | _RELATED), *_ACCEPT)
     yield (*_in_by(BRIDGE), *_out_by(DEVICE), *_ACCEPT)
-    wanted = _dnated() if plan.nat else ()
+    wanted = redirected() if plan.nat else ()
     yield (*_in_by(DEVICE), *_out_by(BRIDGE), *wanted, *_ACCEPT)
-
-
-def _dnated() -> Rule:
-    return nftables.ct_bits(nftables.CT_STATUS, _DNATED)
 
 
 def _clamped() -> Rule:
@@ -87,10 +80,9 @@ def _clamped() -> Rule:
 def _redirected(forward: Forward, address: IPAddress) -> Rule:
     return (
         *_in_by(DEVICE),
-        *nftables.meta(nftables.META_NFPROTO, bytes([_FAMILIES[address.version]])),
+        *of_version(address.version),
         *nftables.address_type(nftables.FIB_DADDR, _LOCAL),
-        *nftables.meta(nftables.META_L4PROTO, bytes([_PROTOCOLS[forward.protocol]])),
-        *nftables.payload(nftables.TRANSPORT, _DESTINATION_PORT, struct.pack(">H", forward.port)),
+        *to_port(forward.protocol, forward.port),
         *nftables.dnat(address.packed, forward.to),
     )
 

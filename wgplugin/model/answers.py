@@ -12,10 +12,18 @@ from ipaddress import ip_network
 
 from wgplugin.model.namespace import THROW, Item, Plan, PolicyRule, Route
 from wgplugin.model.prefixes import EVERYTHING, InterfaceAddress, IPAddress, Prefix
-from wgplugin.model.published import HOST_ADDRESSES, LAST, MARK, PRIORITY, TABLE, Link
+from wgplugin.model.published import (
+    HOST_ADDRESSES,
+    LAST,
+    MARK,
+    PRIORITY,
+    PROTOCOLS,
+    TABLE,
+    Link,
+)
 from wgplugin.model.router import RouterPlan
 
-BY_ROUTE = (17, 132)
+BY_ROUTE = (PROTOCOLS["udp"], PROTOCOLS["sctp"])
 """The protocols, UDP and SCTP, whose answers have the address of the route that they take, unless
 the server asks for another."""
 

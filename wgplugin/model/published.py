@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
 from typing import Literal, cast
@@ -17,6 +17,9 @@ from typing import Literal, cast
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 
 Protocol = Literal["tcp", "udp", "sctp"]
+
+PROTOCOLS: Mapping[Protocol, int] = {"tcp": 6, "udp": 17, "sctp": 132}
+"""The protocols' numbers (IANA)."""
 
 INSIDE = "wgpub0"
 """A link's name in its container or router."""
@@ -139,7 +142,7 @@ def read(text: str) -> PublishedPort:
         ValueError: it is no such text.
     """
     match = _TEXT.fullmatch(text)
-    if not match or match["of"] not in ("tcp", "udp", "sctp"):
+    if not match or match["of"] not in PROTOCOLS:
         raise ValueError(text)
     address = ip_address(match["address"].strip("[]")) if match["address"] else None
     protocol = cast(Protocol, match["of"])

@@ -79,7 +79,7 @@ OPEN_LOOPBACK = Leak(
 OPEN_TO_PEERS = Leak(
     name="open-to-peers",
     module="kernel/router_table.py",
-    text="wanted = _dnated() if plan.nat else ()",
+    text="wanted = redirected() if plan.nat else ()",
     instead="wanted = ()",
 )
 ADVERTISEMENTS = Leak(
