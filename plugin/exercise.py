@@ -82,6 +82,8 @@ CALLS: tuple[tuple[str, object, str], ...] = (
     ("/NetworkDriver.Join", ENDPOINT, ""),
     ("GET /status", None, "200 OK"),
     ("GET /metrics", None, "200 OK"),
+    ("/switch", {"endpoint": "exercise"}, "live edition"),
+    ("/wait", {"endpoint": "exercise", "timeout": 1}, "live edition"),
     ("/NetworkDriver.Leave", ENDPOINT, "200 OK"),
     ("/NetworkDriver.DeleteEndpoint", ENDPOINT, ""),
     ("/NetworkDriver.DeleteNetwork", NETWORK, ""),
@@ -100,6 +102,9 @@ def main(folder: Path) -> None:
     fail()
     expect(command_line("--help") == 0, "no help")
     expect(command_line("no-such-command") == 2, "a wrong command line is accepted")
+    for command in (("status",), ("wait", "exercise"), ("switch", "exercise")):
+        arguments = (*command, "--socket", str(folder / "absent"))
+        expect(command_line(*arguments) == 1, f"{command} finds a plugin")
     serve(folder)
     check(folder)
     for module in pkgutil.walk_packages(wgplugin.__path__, "wgplugin."):

@@ -88,8 +88,10 @@ class Host:
         self.clock.reboot()
         self.start()
 
-    def write(self, name: str, interface: str = ADDRESS, peers: str = PEER) -> None:
-        text = f"[Interface]\nPrivateKey = {PRIVATE_KEY}\n{interface}{peers}"
+    def write(
+        self, name: str, interface: str = ADDRESS, peers: str = PEER, key: str = PRIVATE_KEY
+    ) -> None:
+        text = f"[Interface]\nPrivateKey = {key}\n{interface}{peers}"
         (self.folder / f"{name}.conf").write_text(text)
 
     def create_network(
@@ -100,7 +102,7 @@ class Host:
         mtu: str = "",
         **tunnel: str,
     ) -> Coroutine[Any, Any, protocol.Empty]:
-        own = {f"wireguard-{option}": text for option, text in tunnel.items()}
+        own = {f"wireguard-{name.replace('_', '-')}": text for name, text in tunnel.items()}
         own |= {MTU_OPTION: mtu} if mtu else {}
         options = {protocol.GENERIC_OPTIONS: {"wireguard-config": name, **own}}
         return self.driver.create_network(

@@ -8,6 +8,7 @@ from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.model import namespace
 from wgplugin.model.backends import Applied, Container, Observed, Router, Unseen
+from wgplugin.model.configuration import Probe
 from wgplugin.model.device import Device, DeviceConfig, Key, Peer, PeerConfig, diff
 from wgplugin.model.namespace import (
     MAIN_TABLE,
@@ -133,6 +134,8 @@ class MemoryContainers:
     broken: set[str] = field(default_factory=set)
     families: frozenset[int] = frozenset({4, 6})
     stops_frames: bool = True
+    silent: set[Probe] = field(default_factory=set)
+    """What doesn't answer to probes."""
     applied: list[Plan] = field(default_factory=list)
     """The plans of all nftables that were ever installed."""
     calls: list[str] = field(default_factory=list)
@@ -279,6 +282,10 @@ class MemoryContainer:
         is_ours = self.inside.generation == self._generation
         return is_ours and bool(self._owners) and self._owners <= self._guarded
 
+    async def probe(self, device: str, target: Probe, patience: float) -> bool:
+        await self._kernel.obey("probe", self.inside)
+        return target not in self._kernel.silent
+
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         await self._kernel.obey("configure", self.inside)
         found = self.inside.devices.get(device)
@@ -320,7 +327,7 @@ def version(item: Item) -> int:
 
 def changed(device: Device, change: DeviceConfig) -> Device:
     """Return a device as the kernel has it after a change."""
-    peers = {peer.public_key: peer for peer in device.peers}
+    peers = {} if change.replace_peers else {peer.public_key: peer for peer in device.peers}
     for each in change.peers:
         if each.remove:
             peers.pop(each.public_key, None)

@@ -7,12 +7,15 @@ from ipaddress import IPv4Address, IPv6Address
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.model.backends import Location
-from wgplugin.model.device import DeviceConfig
+from wgplugin.model.device import DeviceConfig, Key
 
 
 @dataclass
 class MemoryHost:
     """Keeps devices by name, as (MTU, configuration); fails or hangs where it is told to.
+
+    ``dead``: the private keys of configurations whose peers don't answer. ``asked``: the patience
+    with which peers were asked, in turn. ``never``: the devices that never had a handshake.
 
     Without 6 in ``families``, it is a host without IPv6.
 
@@ -22,6 +25,9 @@ class MemoryHost:
     devices: dict[str, tuple[int, DeviceConfig | None]] = field(default_factory=dict)
     containers: set[str] = field(default_factory=set)
     path_mtus: dict[str, int] = field(default_factory=dict)
+    dead: set[Key | None] = field(default_factory=set)
+    asked: list[float] = field(default_factory=list)
+    never: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
     families: frozenset[int] = frozenset({4, 6})
@@ -40,6 +46,19 @@ class MemoryHost:
         await self._obey("locations")
         inside = dict.fromkeys(self.containers, Location.CONTAINER)
         return inside | dict.fromkeys(self.devices, Location.HOST)
+
+    async def answers(self, ifname: str, config: DeviceConfig, patience: float) -> bool:
+        await self._obey("answers")
+        self.devices.pop(ifname, None)
+        self.asked.append(patience)
+        if config.private_key in self.dead:
+            await asyncio.sleep(patience)
+            return False
+        return True
+
+    async def had_handshake(self, ifname: str) -> bool | None:
+        await self._obey("had_handshake")
+        return ifname not in self.never if ifname in self.devices else None
 
     async def path_mtu(self, host: IPv4Address | IPv6Address | None) -> int | None:
         await self._obey("path_mtu")

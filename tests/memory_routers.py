@@ -9,6 +9,7 @@ from tests.memory_host import MemoryHost
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.model.backends import Observed, Router, RouterApplied
+from wgplugin.model.configuration import Probe
 from wgplugin.model.device import Device, DeviceConfig, Key, diff
 from wgplugin.model.published import Link
 from wgplugin.model.router import RouterPlan
@@ -46,6 +47,8 @@ class MemoryRouters:
     pins: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     hanging: set[str] = field(default_factory=set)
+    silent: set[Probe] = field(default_factory=set)
+    """What doesn't answer to probes."""
     linked: Callable[[], None] = lambda: None
     """Called when a link has been made, whose other end is on the host."""
 
@@ -140,6 +143,10 @@ class MemoryRouter:
         await self._kernel.obey("observe")
         found = self.space.device
         return Observed("wg0", found, self.space.guarded) if found else None
+
+    async def probe(self, device: str, target: Probe, patience: float) -> bool:
+        await self._kernel.obey("probe")
+        return target not in self._kernel.silent
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         await self._kernel.obey("configure")

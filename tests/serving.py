@@ -57,7 +57,7 @@ class Client:
 def serving(plugin: Plugin | Starlette, path: Path) -> Iterator[Client]:
     """Serve a plugin, or an application, on a unix socket in a thread while the block lasts."""
     app = (
-        create_app(plugin.driver, plugin.upkeep.status, plugin.timings)
+        create_app(plugin.driver, plugin.upkeep.status, plugin.insides, plugin.timings)
         if isinstance(plugin, Plugin)
         else plugin
     )

@@ -229,10 +229,12 @@ def test_errors_of_the_command_line_have_codes(tmp_path: Path) -> None:
         (("check", "wrong.conf"), [Code.MISPLACED_KEY, Code.MISSING_KEY]),
         (("check", "absent.conf"), [Code.NO_SUCH_FILE]),
         (("check", "wgplugin.yaml"), [Code.NO_FILE_FOR_SETTINGS]),
-        (("status", "--socket", "absent"), [Code.NO_ANSWER, Code.NO_ANSWER]),
+        (("status", "--socket", "absent"), [Code.NO_ANSWER]),
+        (("switch", "app", "--socket", "absent"), [Code.NO_ANSWER]),
+        (("wait", "app", "--socket", "absent"), [Code.NO_ANSWER]),
     ):
         assert codes_of(run(tmp_path, *arguments)) == codes
-    for command in ("", "chek", "check"):
+    for command in ("", "chek", "check", "wait", "wait app --timeout soon", "switch"):
         told = run(tmp_path, *command.split()).splitlines()
         assert codes_of(told[-1]) == [Code.COMMAND_LINE]
 

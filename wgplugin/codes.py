@@ -38,6 +38,11 @@ class Code(StrEnum):
     SHARED_ONLY = "WG121"
     SUBNET_TAKEN = "WG122"
     PORT_TAKEN = "WG123"
+    POOL_USED_UP = "WG124"
+    SAME_KEY = "WG125"
+    NO_MATCH = "WG126"
+    NO_POOL = "WG127"
+    LEFT_OUT = "WG128"
 
     # Files and configurations.
     NO_SUCH_FILE = "WG201"
@@ -98,6 +103,9 @@ class Code(StrEnum):
     NO_ROUTER = "WG413"
     NOT_FORWARDED = "WG414"
     NOT_PUBLISHED = "WG415"
+    NO_HANDSHAKE = "WG416"
+    TUNNEL_DOWN = "WG417"
+    NOT_PROBED = "WG418"
 
     # The plugin itself: Docker's calls, its state, its command line.
     BAD_REQUEST = "WG501"
@@ -111,3 +119,5 @@ class Code(StrEnum):
     STATE_NEWER = "WG509"
     NO_ANSWER = "WG510"
     COMMAND_LINE = "WG511"
+    NO_SUCH_TUNNEL = "WG512"
+    NO_ENGINE = "WG513"

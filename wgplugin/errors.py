@@ -78,3 +78,11 @@ class ConfigError(PluginError):
 
     def __str__(self) -> str:
         return "\n".join(fault.within(self.path) for fault in self.faults)
+
+
+def first_mistake(error: PluginError) -> str:
+    """Return an error's first mistake for a longer message: with its file and line, and no code."""
+    if not isinstance(error, ConfigError):
+        return error.message
+    fault = error.faults[0]
+    return fault.within(error.path).removesuffix(f" [{fault.code}]")

@@ -17,9 +17,11 @@ from wgplugin.model.backends import (
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.direct import Direct
 from wgplugin.networks.insides import Insides, NoInsides
+from wgplugin.networks.keys import Keys
 from wgplugin.networks.kinds import Kind
 from wgplugin.networks.modes import Modes
 from wgplugin.networks.peers import Peers
+from wgplugin.networks.pools import Pools
 from wgplugin.networks.resolver import Resolver
 from wgplugin.networks.upkeep import Upkeep
 from wgplugin.state.store import Store
@@ -61,15 +63,18 @@ def assemble(
     """
     clock, timings = clock or SystemClock(), timings or Timings()
     peers = Peers(resolver, store.networks, host)
+    pools, keys = Pools(folder, store.networks), Keys(folder, store.endpoints)
     if live is None:
         endpoints = Endpoints(store, host, clock, timings)
-        base = NoInsides(store.endpoints)
-        direct = Direct(folder, store.networks, endpoints, peers, host, base)
+        base = NoInsides(store.endpoints, store.networks)
+        direct = Direct(folder, store.networks, endpoints, peers, host, base, pools, keys)
         return _plugin(folder, store, endpoints, base, timings, direct, None)
     # Imported late, as the base edition has no use for them.
     from wgplugin.networks.edits import Edits
+    from wgplugin.networks.failover import Failover
     from wgplugin.networks.publisher import Publisher
     from wgplugin.networks.routers import Routers
+    from wgplugin.networks.seats import Seats
     from wgplugin.networks.services import Services
     from wgplugin.networks.shared import Shared
     from wgplugin.networks.supervisor import Supervisor
@@ -87,9 +92,12 @@ def assemble(
     routers = Routers(services, live.routers, host)
     publisher = Publisher(services, live.publishing)
     endpoints = Endpoints(store, host, clock, timings, routers, publisher)
-    insides = Supervisor(services, Edits(folder, live.notices, timings), routers, publisher)
-    direct = Direct(folder, store.networks, endpoints, peers, host, insides)
-    shared = Shared(folder, store.networks, endpoints, routers, host, insides)
+    edits, seats = Edits(folder, live.notices, timings), Seats(endpoints, keys, pools)
+    routers.seats = seats
+    failover = Failover(services, pools, host)
+    insides = Supervisor(services, edits, routers, publisher, seats, failover)
+    direct = Direct(folder, store.networks, endpoints, peers, host, insides, pools, keys)
+    shared = Shared(folder, store.networks, endpoints, routers, host, insides, pools, keys, peers)
     return _plugin(folder, store, endpoints, insides, timings, direct, shared)
 
 

@@ -83,7 +83,7 @@ async def serve(plugin: Plugin, listener: socket.socket) -> None:
     """Serve a plugin on a listening socket until SIGTERM."""
     server = _HTTPServer(
         uvicorn.config.Config(
-            create_app(plugin.driver, plugin.upkeep.status, plugin.timings),
+            create_app(plugin.driver, plugin.upkeep.status, plugin.insides, plugin.timings),
             loop="asyncio",
             http="httptools",
             ws="none",

@@ -29,6 +29,15 @@ class Timings:
     ``search_missing``: the pause between searches for a peer without an address. ``try_next``: the
     time that a silent peer has to answer at one of its addresses, three of WireGuard's attempts
     (REKEY_TIMEOUT). ``search_silent``: the least pause between looking up its name twice.
+    ``observe_pool``: between looks at a quiet tunnel whose network has a pool.
+    ``answer``: the time that a peer has to answer before a tunnel goes back to it.
+    ``down_never``: the time that a peer has to answer for the first time, from the first packet to
+    it. ``down_after``: the same for one that has answered before.
+    ``probe_period``: between probes of a tunnel. ``probe_answer``: the time that one has.
+    ``rest_first``, ``rest_longest``: the first and the longest time that a configuration of a pool
+    isn't switched to after it has failed. ``proven``: the time that it must work until its next
+    rest is the first again.
+    ``wait``: between looks at a tunnel whose handshake somebody waits for.
     """
 
     call: float = 25.0
@@ -52,3 +61,13 @@ class Timings:
     search_missing: float = 5.0
     try_next: float = 15.0
     search_silent: float = 30.0
+    observe_pool: float = 10.0
+    answer: float = 6.0
+    down_never: float = 15.0
+    down_after: float = 20.0
+    probe_period: float = 10.0
+    probe_answer: float = 5.0
+    rest_first: float = 60.0
+    rest_longest: float = 3600.0
+    proven: float = 300.0
+    wait: float = 0.25

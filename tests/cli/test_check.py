@@ -25,6 +25,7 @@ from tests.cli.reporting import (
 )
 from wgplugin.cli import check
 from wgplugin.conf import parser
+from wgplugin.conf.settings import TUNNEL
 from wgplugin.errors import ConfigError
 
 # What is wrong
@@ -170,6 +171,53 @@ def test_setting_that_only_a_shared_network_has_is_reported(
     file.write_text("defaults: {isolate: on}\n")
     assert check.run([str(file)], as_json=False) == 1
     assert "wireguard-isolate=on is for shared networks" in capsys.readouterr().err
+
+
+def test_settings_of_pools_are_reported_if_they_are_not_built_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wgplugin.yaml"
+    file.write_text("defaults: {}\n")
+    assert check.run([str(file)], as_json=False) == 0
+    assert "pick" not in capsys.readouterr().out
+    settings = "pick: rotate\n  probe: 10.64.0.1:53\n  failback: 600\n  wait: 10\n"
+    file.write_text(f"defaults:\n  {settings}  wait-fail: refuse\n")
+    assert check.run([str(file)], as_json=False) == 0
+    said = "pick rotate; probe 10.64.0.1:53; failback 600; wait 10; wait-fail refuse"
+    assert said in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+def test_settings_for_programs_have_the_names_and_values_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wgplugin.yaml"
+    file.write_text("defaults: {wait-fail: refuse, probe: 10.64.0.1, wait: 2.5}\n")
+    assert check.run([str(file)], as_json=True) == 0
+    (document,) = json.loads(capsys.readouterr().out)["files"]
+    found = document["settings"]["defaults"]
+    names = ("pick", "probe", "failback", "wait", "wait-fail")
+    assert [found[name] for name in names] == ["order", "10.64.0.1", "off", 2.5, "refuse"]
+    assert found.keys() == TUNNEL.keys()
+
+
+def test_files_with_one_private_key_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The kernel clamps a key, so the second is the first.
+    keys = {"a": PRIVATE, "b": "AQ" + PRIVATE[2:], "c": "E" + PRIVATE[1:]}
+    for name, key in keys.items():
+        (tmp_path / f"{name}.conf").write_text(FULL.replace(PRIVATE, key))
+    a, b, c = (str(tmp_path / f"{name}.conf") for name in "abc")
+    same = f"{tmp_path}/../{tmp_path.name}/a.conf"
+    assert check.run([a, same, c], as_json=False) == 0
+    assert "WG125" not in capsys.readouterr().err
+    assert check.run([a, b, c], as_json=False) == 0
+    err = capsys.readouterr().err
+    said = "too: they can't be used at once; give each file a key of its own [WG125]"
+    assert f"{a}: warning: this is the private key of {b}, {said}" in err
+    assert f"{b}: warning: this is the private key of {a}, {said}" in err
+    assert err.count("WG125") == 2
+    assert PRIVATE not in err
 
 
 def test_broken_settings_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from wgplugin.conf.settings import Settings
 from wgplugin.conf.settings_file import parse
 from wgplugin.errors import ConfigError
-from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.configuration import Probe, TunnelSettings
 from wgplugin.model.router import Forward
 
 EXAMPLE = Path(__file__).parents[2] / "wireguard_conf.example"
@@ -34,7 +34,7 @@ def refused(text: str | bytes) -> ConfigError:
 
 
 def tunnel(**values: Any) -> TunnelSettings:
-    return TunnelSettings(**values)
+    return TunnelSettings(**{name.replace("-", "_"): value for name, value in values.items()})
 
 
 BYPASS = (ip_network("192.168.0.0/16"), ip_network("fd00::/8"))
@@ -70,4 +70,16 @@ VALUES = [
         "80:8080/TCP, 8443:172.20.0.5:443/tcp",
         (Forward(80, None, 8080), Forward(8443, ip_address("172.20.0.5"), 443)),
     ),
+    ("pick", "order", "order"),
+    ("pick", "Rotate", "rotate"),
+    ("probe", "off", None),
+    ("probe", "10.64.0.1", Probe(ip_address("10.64.0.1"))),
+    ("probe", "fd00::1", Probe(ip_address("fd00::1"))),
+    ("probe", "10.64.0.1:53", Probe(ip_address("10.64.0.1"), 53)),
+    ("failback", "off", 0.0),
+    ("failback", "600", 600.0),
+    ("wait", "no", 0.0),
+    ("wait", "7.5", 7.5),
+    ("wait-fail", "start", "start"),
+    ("wait-fail", "Refuse", "refuse"),
 ]

@@ -22,7 +22,7 @@ from tests.conf.settings_reading import (
 from tests.strategies import addresses, networks
 from wgplugin.conf.settings import Settings, override
 from wgplugin.errors import PluginError
-from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.configuration import Probe, TunnelSettings
 from wgplugin.model.router import Forward
 
 
@@ -76,6 +76,16 @@ def test_option_means_the_same_in_the_file(
         ("forward", "http:80", "the port 'http' isn't a number from 1 to 65535"),
         ("forward", "80:80/sctp", "the protocol of '80:80/sctp' isn't tcp or udp"),
         ("forward", "80:80/", "the protocol of '80:80/' isn't tcp or udp"),
+        ("pick", "random", "wireguard-pick: 'random' isn't order or rotate"),
+        ("probe", "example.com", "'example.com' isn't an IP address to ask, or an address and a"),
+        ("probe", "10.64.0.1:0", "write 10.64.0.1, or for a TCP connection 10.64.0.1:53 or [fd00"),
+        ("probe", "10.64.0.1:65536", "wireguard-probe: '10.64.0.1:65536' isn't an IP address"),
+        ("probe", "[10.64.0.1]:53", "wireguard-probe: '[10.64.0.1]:53' isn't an IP address"),
+        ("probe", "", "isn't an IP address to ask"),
+        ("failback", "0", "wireguard-failback: '0' isn't a number of seconds above 0, up to 86400"),
+        ("wait", "21", "'21' isn't a number of seconds above 0, up to 20, or off"),
+        ("wait", "long", "wireguard-wait: 'long' isn't a number of seconds"),
+        ("wait-fail", "go", "wireguard-wait-fail: 'go' isn't start or refuse"),
     ],
 )
 def test_wrong_option_is_reported_with_its_name_and_what_there_is(
@@ -97,6 +107,13 @@ def test_bypass_is_what_was_written(prefixes: list[Any]) -> None:
     assert override(TunnelSettings(), {"bypass": text}).bypass == tuple(prefixes)
     items = "".join(f"\n  - '{net}'" for net in prefixes) or " []"
     assert accepted(f"defaults:\n  bypass:{items}").defaults.bypass == tuple(prefixes)
+
+
+@given(addresses, st.none() | st.integers(1, 65535))
+def test_probe_is_what_was_written(address: Any, port: int | None) -> None:
+    probe = Probe(address, port)
+    assert override(TunnelSettings(), {"probe": str(probe)}).probe == probe
+    assert accepted(f"defaults:\n  probe: '{probe}'").defaults.probe == probe
 
 
 @given(st.lists(forwards(), unique=True, max_size=4))

@@ -19,6 +19,21 @@ def test_configuration_is_a_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "pool"),
+    [
+        ("vpn-a,vpn-b", "vpn-a,vpn-b"),
+        ("vpn-a, vpn-b", "vpn-a,vpn-b"),
+        ("vpn-a,vpn-b,vpn-a", "vpn-a,vpn-b"),
+        ("mullvad-*", "mullvad-*"),
+        ("home,vpn-[a-c]?,[!x]*", "home,vpn-[a-c]?,[!x]*"),
+    ],
+)
+def test_configuration_is_a_pool(given: str, pool: str) -> None:
+    options = {GENERIC: {"wireguard-config": given}}
+    assert network_options(options) == NetworkOptions(configuration=pool, tunnel={})
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         (None, "--opt wireguard-config=NAME"),
@@ -32,8 +47,12 @@ def test_configuration_is_a_name(name: str) -> None:
         ({GENERIC: {"wireguard-config": "a\n"}}, "not a path"),
         ({GENERIC: {"wireguard-config": "é"}}, "not a path"),
         ({GENERIC: {"wireguard-config": "a" * 65}}, "up to 64"),
-        ({GENERIC: {"wireguard-config": 7}}, "not a path"),
         ({GENERIC: {"wireguard-config": "a.conf"}}, "without .conf: a"),
+        ({GENERIC: {"wireguard-config": "vpn-*.conf"}}, "without .conf: vpn-*"),
+        ({GENERIC: {"wireguard-config": "a,b.conf"}}, "without .conf: b"),
+        ({GENERIC: {"wireguard-config": "a,,b"}}, "not a path, or a pattern"),
+        ({GENERIC: {"wireguard-config": "a,../*"}}, "not a path, or a pattern"),
+        ({GENERIC: {"wireguard-config": ",".join(["a" * 60] * 20)}}, "write a pattern"),
         ({GENERIC: {"wireguard-config": "a", "mtu": "1"}}, "unknown option mtu; there are: wireg"),
     ],
 )

@@ -18,7 +18,7 @@ from tests.e2e.docker import (
     networks,
     state_folder,
 )
-from tests.e2e.provider import ENDPOINT, Provider
+from tests.e2e.provider import Provider
 from tests.e2e.registry import registry
 from tests.e2e.releases import Release, make_release
 from tests.e2e.routers import pinned
@@ -54,7 +54,7 @@ class Configurations:
         *addresses: str,
         assigned: str = "",
         allowed_ips: str,
-        endpoint: str = ENDPOINT,
+        endpoint: str = "",
         interface: str = "",
     ) -> str:
         """Write a configuration that the provider admits, and return its name.
@@ -70,7 +70,7 @@ class Configurations:
             name,
             f"[Interface]\nPrivateKey = {private_key}\n{address}{interface}\n\n"
             f"[Peer]\nPublicKey = {self.provider.public_key}\n"
-            f"Endpoint = {endpoint}\nAllowedIPs = {allowed_ips}\n",
+            f"Endpoint = {endpoint or self.provider.site.endpoint}\nAllowedIPs = {allowed_ips}\n",
         )
 
 

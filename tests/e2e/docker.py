@@ -103,9 +103,11 @@ def create_network(
 
 
 @contextmanager
-def network(configuration: str, *options: str, driver: str = PLUGIN) -> Iterator[str]:
+def network(
+    configuration: str, *options: str, driver: str = PLUGIN, name: str = ""
+) -> Iterator[str]:
     """A network on a configuration, for as long as the block lasts; see create_network()."""
-    name = f"net-{configuration}"
+    name = name or f"net-{configuration}"
     run(*create_network(name, configuration, *options, driver=driver))
     try:
         yield name

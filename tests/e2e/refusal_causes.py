@@ -308,6 +308,7 @@ CAUSES_IN_LIVE = (
 )
 """The causes that are the live edition's own form of a cause in base."""
 
+POOLS = "several containers of a pool; tests/e2e/pools"
 AT_NETWORK_CREATE = "refuses `docker network create`"
 WARNING = "refuses nothing"
 COMMANDS = "of the command line"
@@ -326,6 +327,11 @@ OTHER_CODES = {
     Code.SHARED_ONLY: AT_NETWORK_CREATE,
     Code.SUBNET_TAKEN: AT_NETWORK_CREATE,
     Code.PORT_TAKEN: "a container in the live edition; tests/e2e/live/ports",
+    Code.POOL_USED_UP: POOLS,
+    Code.SAME_KEY: POOLS,
+    Code.NO_MATCH: AT_NETWORK_CREATE,
+    Code.NO_POOL: COMMANDS,
+    Code.LEFT_OUT: WARNING,
     Code.FILE_NAME: COMMANDS,
     Code.COMMAND_IGNORED: WARNING,
     Code.IGNORED: WARNING,
@@ -348,6 +354,9 @@ OTHER_CODES = {
     Code.NO_ROUTER: NOT_HERE,
     Code.NOT_FORWARDED: WARNING,
     Code.NOT_PUBLISHED: WARNING,
+    Code.NO_HANDSHAKE: POOLS,
+    Code.TUNNEL_DOWN: WARNING,
+    Code.NOT_PROBED: WARNING,
     Code.BAD_REQUEST: NOT_HERE,
     Code.TOO_LATE: NOT_HERE,
     Code.FAILED: NOT_HERE,
@@ -357,5 +366,7 @@ OTHER_CODES = {
     Code.STATE_NEWER: WARNING,
     Code.NO_ANSWER: COMMANDS,
     Code.COMMAND_LINE: COMMANDS,
+    Code.NO_SUCH_TUNNEL: COMMANDS,
+    Code.NO_ENGINE: COMMANDS,
 }
 """The codes without a cause here, each with its reason."""

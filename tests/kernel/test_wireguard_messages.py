@@ -107,9 +107,10 @@ def test_any_number_of_allowed_ips_arrives_in_order_and_settings_once(counts: li
     ]
     got: dict[bytes, list[str]] = {}
     settings: list[bytes] = []
-    config = DeviceConfig(private_key=key(99), peers=tuple(wanted))
+    config = DeviceConfig(private_key=key(99), replace_peers=True, peers=tuple(wanted))
     for number, message in enumerate(wireguard_messages.set_device("wg0", config)):
-        assert (3 in dict(message)) == (number == 0)
+        # The peers are replaced by the message that sets the private key.
+        assert (3 in dict(message)) == (5 in dict(message)) == (number == 0)
         for peer in peers(message) if config.peers else ():
             got.setdefault(peer[1], []).extend(allowed_ips(peer))
             settings += [peer[1]] if 3 in peer else []

@@ -93,7 +93,6 @@ def test_peer_without_endpoint_gets_one() -> None:
         ({"listen_port": 0}, {}),
         ({"listen_port": 51821}, {"listen_port": 51821}),
         ({"fwmark": 7}, {"fwmark": 7}),
-        ({"private_key": KEYS[2]}, {"private_key": KEYS[2]}),
     ],
 )
 def test_device_s_own_settings_change_by_themselves(
@@ -106,16 +105,36 @@ def test_device_s_own_settings_change_by_themselves(
 def test_changes_are_described_by_what_they_come_to() -> None:
     new = replace(WANTED, public_key=KEYS[2], allowed_ips=())
     fewer = replace(WANTED, allowed_ips=NETS[1:2])
-    wanted = DeviceConfig(KEYS[3], 51821, 7, peers=(fewer, new))
+    wanted = DeviceConfig(KEYS[0], 51821, 7, peers=(fewer, new))
     gone = replace(DEVICE, peers=(PRESENT, Peer(KEYS[3])))
     assert list(describe(diff(gone, wanted))) == [
-        "private key changed",
         "listen port 51821",
         "fwmark 7",
         f"peer {short(KEYS[2])} set",
         "allowed IPs removed: 1",
         f"peer {short(KEYS[3])} removed",
     ]
+
+
+def test_another_private_key_replaces_all_peers_at_once() -> None:
+    other = replace(WANTED, public_key=KEYS[3])
+    changed = diff(DEVICE, replace(CONFIG, private_key=KEYS[2], peers=(other, WANTED)))
+    assert changed == DeviceConfig(KEYS[2], replace_peers=True, peers=(other, WANTED))
+    assert list(describe(changed)) == [
+        "private key changed",
+        "all peers replaced",
+        f"peer {short(KEYS[3])} set",
+        f"peer {short(KEYS[1])} set",
+    ]
+
+
+@pytest.mark.parametrize(("resolved", "expected"), [(None, HERE), (THERE, THERE)])
+def test_peer_of_both_private_keys_keeps_its_address_only_if_it_has_no_other(
+    resolved: SocketAddress | None, expected: SocketAddress
+) -> None:
+    wanted = replace(WANTED, endpoint=resolved)
+    changed = diff(DEVICE, replace(CONFIG, private_key=KEYS[2], peers=(wanted,)))
+    assert [peer.endpoint for peer in changed.peers] == [expected]
 
 
 def test_private_key_is_the_same_however_its_bits_are_written() -> None:

@@ -1,7 +1,7 @@
 """While a device's peers change, no allowed IP is away that is wanted before and after.
 
-The kernel's part is played by a table of allowed IPs, each with its peer, as in set_peer() of
-drivers/net/wireguard/netlink.c.
+But no peer has been there before the private key. The kernel's part is played by a table of allowed
+IPs, each with its peer, as in wg_set_device() and set_peer() of drivers/net/wireguard/netlink.c.
 """
 
 from __future__ import annotations
@@ -36,9 +36,15 @@ class Kernel:
     def __init__(self, peers: Peers) -> None:
         self.peers = set(peers)
         self.table = table(peers)
+        self.met_by_key: set[Key] | None = None
+        """The peers that were there when the private key was set."""
 
     def steps(self, change: DeviceConfig) -> Iterator[Table]:
         """Make a change, and yield the table after each step of it."""
+        if change.replace_peers:
+            self.peers, self.table = set(), {}
+        if change.private_key:
+            self.met_by_key = set(self.peers)
         for peer in change.peers:
             key = peer.public_key
             if peer.remove:
@@ -57,18 +63,18 @@ def table(peers: Peers) -> Table:
     return {net: key for key, nets in peers.items() for net in nets}
 
 
-def device(peers: Peers) -> Device:
+def device(peers: Peers, private_key: Key | None = None) -> Device:
     present = tuple(Peer(key, allowed_ips=nets) for key, nets in peers.items())
-    return Device(None, None, 51820, 0, present)
+    return Device(private_key, None, 51820, 0, present)
 
 
-def config(peers: Peers) -> DeviceConfig:
+def config(peers: Peers, private_key: Key | None = None) -> DeviceConfig:
     """The whole configuration as model.attachment makes it."""
     wanted = (
         PeerConfig(key, persistent_keepalive=0, replace_allowed_ips=True, allowed_ips=nets)
         for key, nets in peers.items()
     )
-    return DeviceConfig(replace_peers=True, peers=tuple(wanted))
+    return DeviceConfig(private_key, replace_peers=True, peers=tuple(wanted))
 
 
 @given(some_peers(), some_peers())
@@ -92,3 +98,12 @@ def test_moving_allowed_ip_is_never_without_one_of_its_peers(before: Peers, want
     for step in Kernel(before).steps(diff(device(before), config(wanted))):
         for net in old.keys() & new.keys():
             assert step.get(net) in {old[net], new[net]}
+
+
+@given(some_peers(), some_peers())
+def test_another_private_key_meets_no_peer_of_the_one_before(before: Peers, wanted: Peers) -> None:
+    kernel = Kernel(before)
+    list(kernel.steps(diff(device(before, KEYS[0]), config(wanted, KEYS[1]))))
+    assert kernel.met_by_key == set()
+    assert kernel.table == table(wanted)
+    assert kernel.peers == set(wanted)

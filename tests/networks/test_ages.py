@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from wgplugin.model.device import Key, Peer
 from wgplugin.networks.ages import Ages
-from wgplugin.networks.health import SESSION, Health, health
+from wgplugin.networks.health import SESSION, Health, PeerHealth, health
+from wgplugin.timings import Timings
 
 KEY, OTHER = Key(b"k" * 32), Key(b"o" * 32)
 DAY = 86400.0
@@ -45,7 +46,7 @@ class World:
 
     @property
     def health(self) -> Health:
-        return health([self.ages.of(KEY)])
+        return health([PeerHealth(self.ages.of(KEY))], Timings())[0]
 
 
 steps = st.sampled_from([-DAY, 0.0, DAY])

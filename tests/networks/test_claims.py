@@ -315,3 +315,52 @@ def test_two_containers_that_find_a_stale_holder_do_not_share_its_configuration(
     results = asyncio.run(race())
     assert sorted(isinstance(result, PluginError) for result in results) == [False, True]
     assert len(list(host.store.endpoints)) == 1
+
+
+def test_configuration_that_is_tried_for_one_endpoint_is_refused_to_others(host: Host) -> None:
+    for name in ("work", "spare"):
+        host.write(name)
+        asyncio.run(host.create_network(name, name))
+    host.run("n1", "e1")
+    host.run("work", "e2")
+    endpoints = host.upkeep._endpoints
+    first, second = endpoints.get("e1"), endpoints.get("e2")
+    assert first
+    assert second
+    with endpoints.trying(first, "spare"):
+        assert endpoints.holder("spare", "e2", "work") == first
+        assert endpoints.holder("spare", "e1", "n1") is None
+        with pytest.raises(PluginError, match="configuration spare is in use by endpoint e1"):
+            asyncio.run(host.attach("spare", "e3"))
+        with pytest.raises(PluginError, match="in use"):
+            asyncio.run(endpoints.switch(second, "spare", "by the test"))
+        with pytest.raises(PluginError, match="in use"), endpoints.trying(second, "spare"):
+            pass
+        asyncio.run(endpoints.switch(first, "spare", "by the test"))
+    with pytest.raises(PluginError, match="in use"), endpoints.trying(second, "spare"):
+        pass
+
+
+def test_both_configurations_of_a_switch_are_claimed_until_the_former_is_released(
+    host: Host,
+) -> None:
+    host.write("work")
+    asyncio.run(host.create_network("work", "work"))
+    host.run("n1", "e1")
+    endpoints = host.upkeep._endpoints
+    before = endpoints.get("e1")
+    assert before
+    switched = asyncio.run(endpoints.switch(before, "work", "home is down"))
+    assert (switched.configuration, switched.former, switched.why) == (
+        "work",
+        ("home",),
+        "home is down",
+    )
+    assert switched.since == host.clock.wall()
+    for network in ("n1", "work"):
+        with pytest.raises(PluginError, match="in use"):
+            asyncio.run(host.attach(network, "e2"))
+    released = asyncio.run(endpoints.release(switched))
+    assert released == endpoints.get("e1")
+    assert released.claims == {"work"}
+    asyncio.run(host.attach("n1", "e2"))

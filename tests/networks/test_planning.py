@@ -129,7 +129,7 @@ def test_mode_is_that_of_the_network_s_creation() -> None:
     endpoint = msgspec.structs.replace(ENDPOINT, tunnel={}, assigned=())
     found = planning.plan(endpoint, network, file(), settings("defaults: {mode: shared}"), BOTH)
     assert (found.hops, found.subnets) == ((), ())
-    kept = tunnel_settings(NETWORK, settings("defaults: {mode: container}"))
+    kept = tunnel_settings(NETWORK, settings("defaults: {mode: container}"), "home")
     assert kept.mode == "shared"
 
 

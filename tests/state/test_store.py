@@ -273,6 +273,57 @@ def test_record_with_published_ports_is_read_as_it_was_written(tmp_path: Path) -
     assert found.target_values == (ip_address("172.20.0.2"), ip_address("fd00::2"))
 
 
+def test_records_of_layout_6_have_no_pools(tmp_path: Path) -> None:
+    Store(tmp_path)
+    network = {"id": "n1", "version": 6, "configuration": "home", "addresses": {"a.b": "192.0.2.1"}}
+    (tmp_path / "networks" / "n1.json").write_text(json.dumps(network))
+    endpoint = {
+        "id": "e1",
+        "version": 6,
+        "network_id": "n1",
+        "configuration": "home",
+        "created": {"boot_id": "boot", "seconds": 12.5},
+        "published": ["8080:80/tcp"],
+        "number": 7,
+    }
+    (tmp_path / "endpoints" / "e1.json").write_text(json.dumps(endpoint))
+    store = Store(tmp_path)
+    assert store.networks.get("n1") == Network(
+        id="n1", configuration="home", addresses={"a.b": "192.0.2.1"}
+    )
+    (found,) = store.endpoints
+    assert found.claims == {"home"}
+    assert (found.since, found.why) == (0.0, "")
+    assert (found.published, found.number) == (("8080:80/tcp",), 7)
+
+
+def test_records_of_a_pool_are_read_as_they_were_written(tmp_path: Path) -> None:
+    network = Network(
+        id="n1",
+        configuration="vpn-*,home",
+        mode="shared",
+        used=("vpn-b", "vpn-a"),
+        failed=("vpn-b",),
+        chosen="vpn-a",
+        since=1_700_000_000.5,
+        why="vpn-b is down",
+    )
+    endpoint = msgspec.structs.replace(
+        ENDPOINT,
+        configuration="vpn-a",
+        former=("vpn-b",),
+        since=1_700_000_000.5,
+        why="vpn-b is down",
+    )
+    store = Store(tmp_path)
+    asyncio.run(store.networks.put(network))
+    asyncio.run(store.endpoints.put(endpoint))
+    again = Store(tmp_path)
+    assert (list(again.networks), list(again.endpoints)) == ([network], [endpoint])
+    assert network.configuration_in_use == "vpn-a"
+    assert endpoint.claims == {"vpn-a", "vpn-b"}
+
+
 def test_record_of_a_newer_version_is_left_for_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -342,3 +393,15 @@ def test_holder_of_a_configuration_is_found(tmp_path: Path) -> None:
     assert store.holder(msgspec.structs.replace(ENDPOINT, id="other")) == ENDPOINT
     assert store.holder(ENDPOINT) is None
     assert store.holder(msgspec.structs.replace(ENDPOINT, id="other", configuration="x")) is None
+
+
+def test_both_configurations_of_a_switch_have_a_holder(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    switched = msgspec.structs.replace(ENDPOINT, configuration="vpn-b", former=("vpn-a",))
+    asyncio.run(store.endpoints.put(switched))
+    for name, holder in (("vpn-a", switched), ("vpn-b", switched), ("vpn-c", None)):
+        assert (
+            store.holder(msgspec.structs.replace(ENDPOINT, id="e2", configuration=name)) == holder
+        )
+    other = msgspec.structs.replace(ENDPOINT, id="e2", configuration="vpn-c", former=("vpn-a",))
+    assert store.holder(other) == switched

@@ -12,11 +12,13 @@ from typing import Any
 from wgplugin.cli.report import Report, container_text, report, settings_text
 from wgplugin.codes import Code
 from wgplugin.conf import parser, settings_file
-from wgplugin.conf.settings import CONFIGURATION_NAME, FILE_NAME, MAX_FILE_SIZE, Settings
+from wgplugin.conf.settings import FILE_NAME, MAX_FILE_SIZE, Settings
 from wgplugin.errors import ConfigError, Fault, FileError, PluginError
 from wgplugin.files import read_file
-from wgplugin.model.attachment import check_tunnel
+from wgplugin.model.attachment import check_tunnel, probe_trouble
 from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.device import Key, clamped
+from wgplugin.model.pool import CONFIGURATION_NAME
 
 FINE, ERRORS, UNREADABLE = 0, 1, 2
 
@@ -25,8 +27,8 @@ FINE, ERRORS, UNREADABLE = 0, 1, 2
 class Result:
     """The result for one file; a fault in line 0 concerns the whole file.
 
-    ``status``: `FINE`, `ERRORS` or `UNREADABLE`. ``container`` is for a configuration, ``settings``
-    for a file of settings; with errors, both are None.
+    ``status``: `FINE`, `ERRORS` or `UNREADABLE`. ``container`` and ``private_key`` are for a
+    configuration, ``settings`` is for a file of settings; with errors, all of them are None.
     """
 
     file: str
@@ -35,6 +37,7 @@ class Result:
     warnings: tuple[Fault, ...] = ()
     container: Report | None = None
     settings: Settings | None = None
+    private_key: Key | None = None
 
 
 def run(files: Iterable[str], as_json: bool) -> int:
@@ -57,6 +60,7 @@ def check_all(files: Iterable[str]) -> list[Result]:
     """Check files: .yaml and .yml files as settings, all others as configurations.
 
     The wgplugin.yaml beside a configuration applies, too; its errors get a result of their own.
+    Configurations with one private key get a warning each.
     """
     results: dict[str, Result] = {}
     for file in files:
@@ -71,7 +75,27 @@ def check_all(files: Iterable[str]) -> list[Result]:
             if found.status != FINE:
                 results[str(beside)] = found
         results[file] = check_configuration(path, settings)
-    return list(results.values())
+    return [_with_others(result, results.values()) for result in results.values()]
+
+
+def _with_others(result: Result, results: Iterable[Result]) -> Result:
+    """Return a result with a warning if other files have the same private key."""
+    if result.private_key is None:
+        return result
+    key, entry = clamped(result.private_key), _entry(result.file)
+    same = [each for each in results if each.private_key and clamped(each.private_key) == key]
+    others = [each.file for each in same if _entry(each.file) != entry]
+    if not others:
+        return result
+    message = f"this is the private key of {', '.join(others)}, too: they can't be used at once"
+    fault = Fault.of_file(Code.SAME_KEY, message, "give each file a key of its own")
+    return replace(result, warnings=(fault, *result.warnings))
+
+
+def _entry(file: str) -> Path:
+    """Return a file's one path; a link is a file of its own, as it has a name of its own."""
+    path = Path(file)
+    return path.parent.resolve() / path.name
 
 
 def check_configuration(path: Path, settings: Settings) -> Result:
@@ -83,11 +107,14 @@ def check_configuration(path: Path, settings: Settings) -> Result:
     except PluginError as error:
         return _failed(fine, error)
     warnings = parsed.warnings
+    if trouble := probe_trouble(parsed, settings.tunnel(path.stem)):
+        message = trouble.removesuffix(f" [{Code.NOT_PROBED}]")
+        warnings = (*warnings, Fault.of_file(Code.NOT_PROBED, message))
     if path.suffix != ".conf" or not CONFIGURATION_NAME.fullmatch(path.stem):
         hint = "rename it to NAME.conf, with up to 64 letters, digits and _ = + . -"
         message = "no network can be given this file's name"
         warnings = (Fault.of_file(Code.FILE_NAME, message, hint), *warnings)
-    return replace(fine, warnings=warnings, container=container)
+    return replace(fine, warnings=warnings, container=container, private_key=parsed.private_key)
 
 
 def check_settings(path: Path) -> Result:
@@ -199,9 +226,13 @@ def _settings(settings: Settings) -> dict[str, Any]:
 
 
 def _tunnel(tunnel: TunnelSettings) -> dict[str, Any]:
-    return {
+    values = {
         **asdict(tunnel),
         "bypass": [str(net) for net in tunnel.bypass],
         "interface": tunnel.device_prefix,
         "forward": [str(forward) for forward in tunnel.forward],
+        "probe": str(tunnel.probe or "off"),
+        "failback": tunnel.failback or "off",
+        "wait": tunnel.wait or "off",
     }
+    return {name.replace("_", "-"): value for name, value in values.items()}

@@ -217,9 +217,24 @@ def _tunnel_text(tunnel: TunnelSettings) -> str:
     bypass = ", ".join(map(str, tunnel.bypass)) or "none"
     text = f"dns {tunnel.dns}; sink {sink}; bypass {bypass}; default {tunnel.default}"
     text += "" if tunnel.publish else "; publish off"
+    text += "".join(f"; {name} {value}" for name, value in _of_pools(tunnel))
     if tunnel.mode == "container":
         return text
     return f"{text}; mode {_shared_text(tunnel.nat, tunnel.isolate, _texts(tunnel.forward))}"
+
+
+def _of_pools(tunnel: TunnelSettings) -> Iterator[tuple[str, str]]:
+    """Yield the settings that aren't the built-in ones, as wgplugin.yaml has them."""
+    if tunnel.pick == "rotate":
+        yield "pick", tunnel.pick
+    if tunnel.probe:
+        yield "probe", str(tunnel.probe)
+    if tunnel.failback:
+        yield "failback", f"{tunnel.failback:g}"
+    if tunnel.wait:
+        yield "wait", f"{tunnel.wait:g}"
+    if tunnel.wait_fail == "refuse":
+        yield "wait-fail", tunnel.wait_fail
 
 
 def _shared_text(nat: bool, isolate: bool, forwards: Iterable[str]) -> str:

@@ -15,9 +15,9 @@ from typing import Any
 
 from wgplugin.codes import Code
 from wgplugin.conf.forwards import forwards
-from wgplugin.conf.values import BadValueError, allowed_ip, commas
+from wgplugin.conf.values import MAX_PORT, BadValueError, allowed_ip, commas, decimal, literal
 from wgplugin.errors import PluginError
-from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.configuration import Probe, TunnelSettings
 from wgplugin.model.prefixes import Prefix
 from wgplugin.redact import shown
 
@@ -33,13 +33,17 @@ MAX_RESOLVE_TIMEOUT = 20.0
 MAX_RE_RESOLVE_AFTER = 86400.0
 """In seconds: a day."""
 
+MAX_FAILBACK = 86400.0
+"""In seconds: a day."""
+
+MAX_WAIT = 20.0
+"""In seconds; less than the limit for a whole call of Docker's, as MAX_RESOLVE_TIMEOUT."""
+
 ON = ("on", "true", "yes")
 OFF = ("off", "false", "no")
 """YAML's words for true and for false."""
 
 Reader = Callable[[str], Any]
-
-CONFIGURATION_NAME = re.compile(r"[A-Za-z0-9_=+.-]{1,64}")
 
 MAX_PRIORITY = 999
 
@@ -142,15 +146,32 @@ def _not_among(text: str, choices: tuple[str, ...]) -> BadValueError:
     return BadValueError(Code.BAD_SETTING, f"{shown(text)} isn't {allowed}")
 
 
-def _seconds(most: float) -> Reader:
+def _seconds(most: float, *, or_off: bool = False) -> Reader:
     def read(text: str) -> float:
+        if or_off and text.lower() in OFF:
+            return 0.0
         seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
         if not 0 < seconds <= most:
-            message = f"{shown(text)} isn't a number of seconds above 0, up to {most:g}"
+            other = ", or off" if or_off else ""
+            message = f"{shown(text)} isn't a number of seconds above 0, up to {most:g}{other}"
             raise BadValueError(Code.BAD_SETTING, message)
         return seconds
 
     return read
+
+
+def _probe(text: str) -> Probe | None:
+    if text.lower() in OFF:
+        return None
+    if address := literal(text):
+        return Probe(address)
+    host, _, number = text.rpartition(":")
+    address, port = literal(host.removeprefix("[").removesuffix("]")), decimal(number, MAX_PORT)
+    if address is None or not port or (address.version == 6) != host.startswith("["):
+        message = f"{shown(text)} isn't an IP address to ask, or an address and a port"
+        hint = "write 10.64.0.1, or for a TCP connection 10.64.0.1:53 or [fd00::1]:53"
+        raise BadValueError(Code.BAD_SETTING, message, hint)
+    return Probe(address, port)
 
 
 def _interface(text: str) -> str:
@@ -207,5 +228,10 @@ TUNNEL: Mapping[str, Reader] = {
     "isolate": _switch,
     "nat": _switch,
     "forward": forwards,
+    "pick": _choice("order", "rotate"),
+    "probe": _probe,
+    "failback": _seconds(MAX_FAILBACK, or_off=True),
+    "wait": _seconds(MAX_WAIT, or_off=True),
+    "wait-fail": _choice("start", "refuse"),
 }
 """The reader of each setting's text, as in `PLUGIN`; it raises `BadValueError`."""

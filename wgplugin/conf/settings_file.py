@@ -1,4 +1,8 @@
-"""The parser of wgplugin.yaml: settings of the plugin and of each configuration. Pure."""
+"""The parser of wgplugin.yaml: settings of the plugin and of each configuration. Pure.
+
+What is said of pools counts for a network with a pool if it is in the defaults: pick, failback,
+wait and wait-fail. Below a configuration's name it counts for a network of that name.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,12 @@ from typing import Any
 
 from wgplugin.codes import Code
 from wgplugin.conf import yaml_tree
-from wgplugin.conf.settings import CONFIGURATION_NAME, PLUGIN, TUNNEL, Reader, Settings, closest
+from wgplugin.conf.settings import PLUGIN, TUNNEL, Reader, Settings, closest
 from wgplugin.conf.values import BadValueError
 from wgplugin.conf.yaml_tree import Node, Table, Word
 from wgplugin.errors import ConfigError, Fault
 from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.pool import CONFIGURATION_NAME
 from wgplugin.redact import shown
 
 MAX_FAULTS = 100

@@ -1,13 +1,17 @@
-"""The plugin as an ASGI application: each of Docker's HTTP calls runs a method of the driver."""
+"""The plugin as an ASGI application: each of Docker's HTTP calls runs a method of the driver.
+
+Beside Docker's there are the plugin's own: for its status, and for what ``wgplugin`` does by hand.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -18,6 +22,14 @@ from wgplugin.docker import protocol
 from wgplugin.docker.driver import Driver
 from wgplugin.errors import PluginError, RequestError
 from wgplugin.networks import status
+from wgplugin.networks.calls import (
+    LONGEST_WAIT,
+    SwitchAnswer,
+    SwitchRequest,
+    WaitAnswer,
+    WaitRequest,
+)
+from wgplugin.networks.insides import Insides
 from wgplugin.networks.status import Status
 from wgplugin.timings import Timings
 
@@ -28,10 +40,16 @@ MAX_BODY = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of the protocol: its type of request, and its handler. `Empty` means no body."""
+    """A call: its type of request, and its handler. `Empty` means no body.
+
+    ``longer``: the seconds that it may take beside the limit for any call. ``ends_with_client``:
+    whether it is given up when the client goes away; Docker's calls are done all the same.
+    """
 
     request: type[Any]
-    serve: Callable[[Any], Awaitable[protocol.Message]]
+    serve: Callable[[Any], Coroutine[Any, Any, msgspec.Struct]]
+    longer: float = 0
+    ends_with_client: bool = False
 
 
 def calls(driver: Driver) -> dict[str, Call]:
@@ -66,12 +84,30 @@ def calls(driver: Driver) -> dict[str, Call]:
     }
 
 
-def create_app(
-    driver: Driver, report: Callable[[], Awaitable[Status]], timings: Timings | None = None
-) -> Starlette:
-    """Return the application: Docker's calls go to ``driver``, status and metrics to ``report``.
+def own_calls(insides: Insides) -> dict[str, Call]:
+    """Return the plugin's own calls that change or await something, by their paths."""
 
-    Every error in a call is returned to Docker as ``{"Err": …}``.
+    async def switch(request: SwitchRequest) -> SwitchAnswer:
+        return SwitchAnswer(await insides.switch(request.endpoint, request.configuration))
+
+    async def wait(request: WaitRequest) -> WaitAnswer:
+        return WaitAnswer(await insides.wait(request.endpoint, request.timeout))
+
+    return {
+        "/switch": Call(SwitchRequest, switch),
+        "/wait": Call(WaitRequest, wait, LONGEST_WAIT, ends_with_client=True),
+    }
+
+
+def create_app(
+    driver: Driver,
+    report: Callable[[], Awaitable[Status]],
+    insides: Insides,
+    timings: Timings | None = None,
+) -> Starlette:
+    """Return the application: Docker's calls go to ``driver``, the plugin's own to the others.
+
+    Every error in a call is returned as ``{"Err": …}``.
     """
     deadline = (timings or Timings()).call
 
@@ -88,7 +124,7 @@ def create_app(
         routes=[
             *(
                 Route(path, _endpoint(path, call, deadline), methods=["POST"])
-                for path, call in calls(driver).items()
+                for path, call in (calls(driver) | own_calls(insides)).items()
             ),
             Route("/status", show, methods=["GET"]),
             Route("/metrics", measure, methods=["GET"]),
@@ -101,10 +137,13 @@ def _endpoint(path: str, call: Call, deadline: float) -> Callable[[Request], Awa
 
     async def endpoint(request: Request) -> Response:
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(deadline + call.longer):
                 body = await _body(request)
                 log.debug("%s %s", name, body.decode(errors="replace"))
-                return _response(200, await call.serve(_message(body, call.request)))
+                serving = call.serve(_message(body, call.request))
+                if call.ends_with_client:
+                    serving = _while_there(request, serving)
+                return _response(200, await serving)
         except RequestError as error:
             return _refusal(400, name, error)
         except PluginError as error:
@@ -133,7 +172,27 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _message(body: bytes, kind: type[protocol.Message]) -> protocol.Message:
+async def _while_there(
+    request: Request, work: Coroutine[Any, Any, msgspec.Struct]
+) -> msgspec.Struct:
+    """Return what ``work`` returns; give it up when the client goes away, who gets no answer."""
+    serving, leaving = asyncio.create_task(work), asyncio.create_task(_end(request))
+    try:
+        await asyncio.wait({serving, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        return await serving if serving.done() else protocol.Empty()
+    finally:
+        serving.cancel()
+        leaving.cancel()
+        await asyncio.wait({serving, leaving})
+
+
+async def _end(request: Request) -> None:
+    """Wait until the client goes away; the request's body has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _message(body: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
     return protocol.Empty() if kind is protocol.Empty else protocol.decode(body, kind)
 
 
@@ -142,5 +201,5 @@ def _refusal(http_status: int, name: str, error: PluginError) -> Response:
     return _response(http_status, protocol.ErrorResponse(err=str(error)))
 
 
-def _response(http_status: int, message: protocol.Message) -> Response:
+def _response(http_status: int, message: msgspec.Struct) -> Response:
     return Response(protocol.encode(message), http_status, media_type=protocol.CONTENT_TYPE)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from wgplugin.codes import Code
-from wgplugin.conf.settings import CONFIGURATION_NAME, OPTION_PREFIX, TUNNEL
+from wgplugin.conf.settings import OPTION_PREFIX, TUNNEL
 from wgplugin.conf.values import BadValueError, interface_address, mtu
 from wgplugin.docker.protocol import GENERIC_OPTIONS
 from wgplugin.errors import PluginError
+from wgplugin.model import pool
 from wgplugin.model.addresses import ADDRESS_OPTION
 from wgplugin.model.attachment import MTU_OPTION
 from wgplugin.model.prefixes import InterfaceAddress
@@ -20,7 +21,7 @@ CONFIGURATION = "wireguard-config"
 TUNNEL_OPTIONS = tuple(OPTION_PREFIX + name for name in TUNNEL)
 NETWORK_OPTIONS = (CONFIGURATION, *TUNNEL_OPTIONS, MTU_OPTION)
 # The router's, which all containers of a network have together.
-_OF_NETWORKS = tuple(OPTION_PREFIX + name for name in ("mode", "isolate", "nat"))
+_OF_NETWORKS = tuple(OPTION_PREFIX + name for name in ("mode", "isolate", "nat", "pick"))
 ENDPOINT_OPTIONS = (
     ADDRESS_OPTION,
     *(option for option in TUNNEL_OPTIONS if option not in _OF_NETWORKS),
@@ -58,8 +59,9 @@ _INSTEAD = {
 class NetworkOptions:
     """The options of a network.
 
-    ``configuration``: the name of a file, without ``.conf``. ``tunnel``: the texts of the tunnel's
-    options, not yet checked, by name without ``wireguard-``. ``mtu``: in bytes, or None.
+    ``configuration``: the name of a file, without ``.conf``, or the text of a pool. ``tunnel``: the
+    texts of the tunnel's options, not yet checked, by name without ``wireguard-``. ``mtu``: in
+    bytes, or None.
     """
 
     configuration: str
@@ -93,15 +95,7 @@ def network_options(options: Mapping[str, Any] | None) -> NetworkOptions:
             f"the network needs a configuration: --opt {CONFIGURATION}=NAME, "
             "for NAME.conf in the configuration folder",
         )
-    if not isinstance(name, str) or not CONFIGURATION_NAME.fullmatch(name):
-        raise PluginError(
-            Code.CONFIGURATION_NAME,
-            f"{CONFIGURATION} is the name of a file in the configuration folder, not a path: "
-            "up to 64 letters, digits and _ = + . -",
-        )
-    if name.endswith(".conf"):
-        message = f"{CONFIGURATION} is a name without .conf: {name.removesuffix('.conf')}"
-        raise PluginError(Code.CONFIGURATION_NAME, message)
+    name = str(pool.read(str(name)))
     return NetworkOptions(name, _tunnel(given), _mtu(given.get(MTU_OPTION)))
 
 

@@ -205,7 +205,7 @@ class ErrorResponse(Message, frozen=True):
     err: str
 
 
-M = TypeVar("M", bound=Message)
+M = TypeVar("M", bound=msgspec.Struct)
 
 
 def decode(body: bytes, message: type[M]) -> M:
@@ -225,6 +225,6 @@ def decode(body: bytes, message: type[M]) -> M:
         raise RequestError(Code.BAD_REQUEST, f"the request can't be read: {error}") from None
 
 
-def encode(message: Message) -> bytes:
+def encode(message: msgspec.Struct) -> bytes:
     """Return a response's body: JSON."""
     return msgspec.json.encode(message)

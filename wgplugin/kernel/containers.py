@@ -16,7 +16,7 @@ from typing import TypeVar
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import apply
-from wgplugin.kernel.kept import KeptSpace, close_unwanted
+from wgplugin.kernel.kept import KeptSpace, unless_unwanted
 from wgplugin.kernel.mounts import MountNotices
 from wgplugin.kernel.netfilter import NetfilterSocket
 from wgplugin.kernel.setns import Visitor, leave, opened
@@ -108,12 +108,9 @@ class KernelContainers:
         match = KEY.fullmatch(key)
         if match is None:
             return None
-        opening = asyncio.ensure_future(self._opening.run(self._open, self._folder / match[1]))
+        opening = self._opening.run(self._open, self._folder / match[1])
         try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(close_unwanted)
-            raise
+            return await unless_unwanted(opening)
         except NotDoneError as error:
             raise _not_entered(f"the kernel {error}") from None
 

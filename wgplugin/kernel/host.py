@@ -9,7 +9,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from pyroute2.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST
@@ -26,6 +26,7 @@ from pyroute2.netlink.rtnl.nsidmsg import nsidmsg
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
+from wgplugin.kernel import trial
 from wgplugin.kernel.iproute import request, rtnetlink
 from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.kernel.wireguard import WireGuardSocket
@@ -45,6 +46,9 @@ PORT_PAUSE = 0.1
 # The MTU of a connected socket's route: ip(7), ipv6(7); numbers of linux/in.h, linux/in6.h.
 IP_MTU, IPV6_MTU = 14, 24
 ANY_PORT = 9
+
+# What WireGuard says of a name that no device has, or one of another kind.
+_NO_DEVICE = (errno.ENODEV, errno.EOPNOTSUPP)
 
 T = TypeVar("T")
 
@@ -85,6 +89,22 @@ class KernelHost:
     async def locations(self) -> Mapping[str, Location]:
         """Return each device's location; see HostKernel."""
         return await self._run(self._places)
+
+    async def answers(self, ifname: str, config: DeviceConfig, patience: float) -> bool:
+        """Try whether a peer answers; see HostKernel."""
+        tried = trial.trial(config)
+        if not tried.peers:
+            return False
+        try:
+            await self._run(self._create, ifname, trial.MTU, tried)
+            await self._run(self._set_up, ifname)
+            return await trial.within(patience, partial(self._run, self._had_handshake, ifname))
+        finally:
+            await self.delete(ifname)
+
+    async def had_handshake(self, ifname: str) -> bool | None:
+        """Return whether a device ever had a handshake; see HostKernel."""
+        return await self._run(self._had_handshake, ifname)
 
     async def path_mtu(self, host: IPAddress | None) -> int | None:
         """Return the MTU of the path to a host; see HostKernel."""
@@ -144,6 +164,20 @@ class KernelHost:
                 return False
             self._links.link("set", ifname=ifname, state="down")
             return True
+
+    def _set_up(self, ifname: str) -> None:
+        with _errors(f"the WireGuard device {ifname} can't be set up"):
+            self._links.link("set", ifname=ifname, state="up")
+
+    def _had_handshake(self, ifname: str) -> bool | None:
+        with _errors(f"the WireGuard device {ifname} can't be looked at"):
+            try:
+                _, device = self._wireguard.get(ifname)
+            except OSError as error:
+                if error.errno not in _NO_DEVICE:
+                    raise
+                return None
+        return trial.had_handshake(device)
 
     def _delete(self, ifname: str) -> None:
         with _errors(f"the WireGuard device {ifname} can't be deleted"):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
-from wgplugin.kernel import apply
+from wgplugin.kernel import apply, probing
 from wgplugin.kernel.space import Space
 from wgplugin.kernel.turns import NotDoneError, Turns
 from wgplugin.model.backends import Observed, Unseen
+from wgplugin.model.configuration import Probe
 from wgplugin.model.device import DeviceConfig
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,14 @@ class KeptSpace:
     def __init__(self, space: Space, turns: Turns) -> None:
         self._space = space
         self._turns = turns
+
+    async def probe(self, device: str, target: Probe, patience: float) -> bool:
+        """See `Container`."""
+        connection = await unless_unwanted(self._do(probing.ask, device, target))
+        if connection is None:
+            return False
+        with connection:
+            return await probing.is_answered(connection, target, patience)
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         """See `Container`."""
@@ -89,7 +98,16 @@ class KeptSpace:
         return BackendError(self.CODE, f"{self.REFUSED}{reason}")
 
 
-def close_unwanted(opening: asyncio.Future[Any]) -> None:
-    """Close the namespace that nobody waits for any more."""
+async def unless_unwanted(opening: Coroutine[Any, Any, T]) -> T:
+    """Return what is opened; close it, as soon as it is open, if this is cancelled before."""
+    task = asyncio.ensure_future(opening)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_close)
+        raise
+
+
+def _close(opening: asyncio.Future[Any]) -> None:
     if not opening.cancelled() and not opening.exception() and (found := opening.result()):
         found.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import socket
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.kernel import router, sharing
-from wgplugin.kernel.kept import KeptSpace, close_unwanted
+from wgplugin.kernel.kept import KeptSpace, unless_unwanted
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.pins import Pins
 from wgplugin.kernel.setns import apart, enter
@@ -92,12 +91,7 @@ class KernelRouters:
 
     async def make(self, network_id: str) -> Router:
         """See `RouterKernel`."""
-        making = asyncio.ensure_future(self._do(self._make, network_id))
-        try:
-            return await asyncio.shield(making)
-        except asyncio.CancelledError:
-            making.add_done_callback(close_unwanted)
-            raise
+        return await unless_unwanted(self._do(self._make, network_id))
 
     async def is_pinned(self, router: Router) -> bool:
         """See `RouterKernel`."""

@@ -136,6 +136,20 @@ def mtu_warnings(
     return ()
 
 
+def probe_trouble(config: InterfaceConfig, tunnel: TunnelSettings) -> str:
+    """Return why a tunnel's probe can't be asked by a configuration; empty if it can, or none is.
+
+    WireGuard sends nothing to an address outside of AllowedIPs, which looks like a silent peer.
+    """
+    target = tunnel.probe
+    if target is None or any(target.address in net for net in allowed_ips(config)):
+        return ""
+    return (
+        f"{target} can't be asked through the tunnel: it isn't in the AllowedIPs of a peer; give "
+        f"wireguard-probe another address [{Code.NOT_PROBED}]"
+    )
+
+
 def needs_blackhole_address(
     config: InterfaceConfig, addresses: Iterable[InterfaceAddress], tunnel: TunnelSettings
 ) -> bool:

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from wgplugin.errors import BackendError
+from wgplugin.model.configuration import Probe
 from wgplugin.model.device import Device, DeviceConfig, Key
 from wgplugin.model.namespace import OtherNetwork, Plan
 from wgplugin.model.prefixes import IPAddress, Prefix
@@ -46,6 +47,20 @@ class HostKernel(Protocol):
 
     async def locations(self) -> Mapping[str, Location]:
         """Return the location of each device, by the name that create() gave it."""
+
+    async def answers(self, ifname: str, config: DeviceConfig, patience: float) -> bool:
+        """Return whether a peer answers to a configuration within ``patience`` seconds.
+
+        It is tried with a device named ``ifname`` that is deleted at the end. Its peers have no
+        allowed IPs, so nothing can come in by it or leave by it. It has any port. Where no peer has
+        an endpoint, none can be asked, and the answer is False at once.
+        """
+
+    async def had_handshake(self, ifname: str) -> bool | None:
+        """Return whether a device in the host's namespace ever had a handshake; None: no device.
+
+        The device is the one that create() made by this name, in use or back from its container.
+        """
 
     async def path_mtu(self, host: IPAddress | None) -> int | None:
         """Return the MTU in bytes of the path to a host (None: by default); None for no path."""
@@ -118,6 +133,12 @@ class Container(Protocol):
         """Create or replace the tunnel's nftables, which know the other networks.
 
         The device needn't be there. A kernel without nftables raises BackendError.
+        """
+
+    async def probe(self, device: str, target: Probe, patience: float) -> bool:
+        """Ask ``target`` through a device; return whether it answered within ``patience`` seconds.
+
+        ``device``: its name on the host. Raises BackendError if it can't be asked from there.
         """
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
@@ -208,6 +229,12 @@ class Router(Protocol):
 
     async def ports(self) -> frozenset[str]:
         """Return the names that attach() gave to the veths that exist, wherever they are."""
+
+    async def probe(self, device: str, target: Probe, patience: float) -> bool:
+        """Ask ``target`` through a device; return whether it answered within ``patience`` seconds.
+
+        ``device``: its name on the host. Raises BackendError if it can't be asked from there.
+        """
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         """Change a WireGuard device; return whether it was there."""

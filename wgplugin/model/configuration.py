@@ -63,6 +63,23 @@ class InterfaceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """What to ask through a tunnel to see whether it works.
+
+    ``port``: that of a TCP connection; None for an ICMP echo.
+    """
+
+    address: IPAddress
+    port: int | None = None
+
+    def __str__(self) -> str:
+        if self.port is None:
+            return str(self.address)
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
 class TunnelSettings:
     """The settings of one container's tunnel.
 
@@ -78,6 +95,12 @@ class TunnelSettings:
     ``mode``: whether a network's configuration is one container's, or shared by all of its
     containers (live edition). The others are settings of shared networks, as in
     `router.RouterPlan`; ``forward`` is the network's, or in a container's option its own.
+
+    ``pick``: which configuration of a pool a container gets: the first, or the least recently used.
+    ``probe``: what to ask through the tunnel (live edition). ``failback``: the seconds between
+    attempts to go back to the preferred configuration of a pool, 0 for never (live edition).
+    ``wait``: the longest time in seconds that a start waits for a handshake, 0 for none;
+    ``wait_fail``: whether the container starts without one, or is refused.
     """
 
     dns: Literal["warn", "require", "off"] = "warn"
@@ -92,6 +115,11 @@ class TunnelSettings:
     isolate: bool = False
     nat: bool = True
     forward: tuple[Forward, ...] = ()
+    pick: Literal["order", "rotate"] = "order"
+    probe: Probe | None = None
+    failback: float = 0.0
+    wait: float = 0.0
+    wait_fail: Literal["start", "refuse"] = "start"
 
     @property
     def device_prefix(self) -> str:

@@ -160,11 +160,18 @@ def diff(device: Device, wanted: DeviceConfig, moved: Collection[Key] = ()) -> D
     allowed IP that stays is ever away, and one that moves is never without a peer: what is added
     comes first. An allowed IP can't be removed alone, so those that must go are given to a peer
     that is then removed. The kernel ignores a peer that has the device's own public key.
+
+    With another private key, all present peers are removed before it is set, and the wanted ones
+    are new: no handshake with one key goes to a peer of the other.
     """
-    private_key = _other(wanted.private_key and _clamped(wanted.private_key), device.private_key)
-    itself = None if private_key else device.public_key
-    peers = [peer for peer in wanted.peers if peer.public_key != itself]
+    private_key = _other(wanted.private_key and clamped(wanted.private_key), device.private_key)
+    listen_port = _other(wanted.listen_port or None, device.listen_port)
+    own = DeviceConfig(private_key, listen_port, _other(wanted.fwmark, device.fwmark))
     present = {peer.public_key: peer for peer in device.peers}
+    if private_key and device.private_key:
+        anew = (_anew(peer, present.get(peer.public_key)) for peer in wanted.peers)
+        return replace(own, replace_peers=True, peers=tuple(anew))
+    peers = [peer for peer in wanted.peers if peer.public_key != device.public_key]
     kept = {peer.public_key for peer in peers}
     gone = (PeerConfig(key, remove=True) for key in present if key not in kept)
     changed = (
@@ -178,10 +185,8 @@ def diff(device: Device, wanted: DeviceConfig, moved: Collection[Key] = ()) -> D
         for net in peer.allowed_ips
         if net not in staying
     )
-    return DeviceConfig(
-        private_key=private_key,
-        listen_port=_other(wanted.listen_port or None, device.listen_port),
-        fwmark=_other(wanted.fwmark, device.fwmark),
+    return replace(
+        own,
         peers=(
             *(peer for peer in changed if peer),
             *_removed(unwanted, _unused_key(present.keys() | kept)),
@@ -198,6 +203,8 @@ def describe(change: DeviceConfig) -> Iterator[str]:
         yield f"listen port {change.listen_port}"
     if change.fwmark is not None:
         yield f"fwmark {change.fwmark}"
+    if change.replace_peers:
+        yield "all peers replaced"
     set_up = {peer.public_key for peer in change.peers if not peer.remove}
     removed = {peer.public_key for peer in change.peers if peer.remove}
     for peer in change.peers:
@@ -218,10 +225,15 @@ def _unused_key(used: Collection[Key]) -> Key:
     return Key(sha256(b"".join(sorted(key.raw for key in used))).digest())
 
 
-def _clamped(key: Key) -> Key:
+def clamped(key: Key) -> Key:
     """Return a private key as the kernel stores it (curve25519_clamp_secret)."""
     first, *middle, last = key.raw
     return Key(bytes([first & 248, *middle, last & 127 | 64]))
+
+
+def _anew(wanted: PeerConfig, peer: Peer | None) -> PeerConfig:
+    """Return a peer for a device without peers; one that was there keeps its last known address."""
+    return replace(wanted, endpoint=wanted.endpoint or (peer.endpoint if peer else None))
 
 
 def _peer_diff(peer: Peer | None, wanted: PeerConfig, moved: bool) -> PeerConfig | None:

@@ -36,7 +36,7 @@ GONE = f"its device is gone from the container [{Code.NO_DEVICE}]"
 LEFT = f"its container is gone [{Code.NO_DEVICE}]"
 CLOSED = f"connect it again, or restart it to open it [{Code.STAYS_CLOSED}]"
 
-SET_UP, RELOADED, PUT_RIGHT = "set up", "reloaded", "put right"
+SET_UP, RELOADED, SWITCHED, PUT_RIGHT = "set up", "reloaded", "switched", "put right"
 
 
 class Attachment(ABC):
@@ -66,6 +66,8 @@ class Attachment(ABC):
         """Set once the network has been set up in the container."""
         self.device = device_name(endpoint.id)
         """Its device's name on the host."""
+        self.is_kept = True
+        """Whether it is looked after: until Docker takes the container off the network."""
         self.conditions = Conditions(self)
         self.keeper = Keeper(self._converge, self.conditions, services.clock, services.timings)
         self._publisher = publisher
@@ -74,6 +76,7 @@ class Attachment(ABC):
         self._arrived = arrived
         self._closed = False
         self._work = RELOADED if arrived else SET_UP
+        self._turn = 0
         self._lateness: asyncio.TimerHandle | None = None
         sandbox.enter(self.device, self.keeper.wake, is_coming=not arrived)
 
@@ -193,6 +196,7 @@ class Attachment(ABC):
 
     async def _converge(self) -> bool:
         """Take the one step to the desired state; return False if it must be tried again."""
+        turn = self._turn
         wanted = await self._wanted()
         container = await self.sandbox.open()
         if wanted is None or container is None:
@@ -205,6 +209,9 @@ class Attachment(ABC):
         except PluginError:
             await self._hold(container, plan)
             raise
+        if turn != self._turn:
+            # Something else is wanted by now.
+            return False
         if applied.ready:
             self._note_applied(applied)
         elif self._arrived:

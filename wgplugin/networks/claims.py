@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from wgplugin.clock import Clock
 from wgplugin.codes import Code
@@ -48,8 +51,12 @@ class Endpoints:
         self._routers = routers
         self._publisher = publisher
         self.now = clock.moment
+        self.wall = clock.wall
         self._started = clock.moment()
         self._settling = timings.settling
+        # Configurations that are tried for an endpoint, which hasn't claimed them yet.
+        self._tried: dict[str, Endpoint] = {}
+        self._freeing: set[str] = set()
 
     def lock(self, endpoint_id: str) -> asyncio.Lock:
         """Return the endpoint's lock; hold it to change the endpoint or its device."""
@@ -73,15 +80,95 @@ class Endpoints:
         name = endpoint.configuration
         while holder := self._store.holder(endpoint):
             if not await self._is_stale(holder):
-                raise PluginError(
-                    Code.IN_USE,
-                    f"configuration {name} is in use by endpoint {holder.id:.12} of network "
-                    f"{holder.network_id:.12}; a key serves one container, or one shared network",
-                )
+                raise _in_use(name, holder)
             await self._drop(holder)
+        if holder := self._tried_for(endpoint):
+            raise _in_use(name, holder)
         await self._store.endpoints.put(endpoint)
         if self._routers:
             await self._routers.release(name, endpoint.network_id)
+
+    def holder(self, configuration: str, endpoint_id: str, network_id: str) -> Endpoint | None:
+        """Return another endpoint that has a configuration, or is trying it; or None.
+
+        ``endpoint_id``, ``network_id``: of the endpoint that asks.
+        """
+        asking = Endpoint(
+            id=endpoint_id, network_id=network_id, configuration=configuration, created=self.now()
+        )
+        return self._store.holder(asking) or self._tried_for(asking)
+
+    @contextmanager
+    def trying(self, endpoint: Endpoint, configuration: str) -> Iterator[None]:
+        """Keep a configuration for an endpoint in the block, besides its claims, in memory alone.
+
+        Raises:
+            PluginError: another endpoint has it.
+        """
+        if holder := self.holder(configuration, endpoint.id, endpoint.network_id):
+            raise _in_use(configuration, holder)
+        self._tried[configuration] = endpoint
+        try:
+            yield
+        finally:
+            del self._tried[configuration]
+
+    async def free(self, configurations: Collection[str], endpoint_id: str) -> None:
+        """Drop the other endpoints that have such configurations, and are in no container any more.
+
+        The caller holds the lock of ``endpoint_id``.
+
+        Raises:
+            BackendError: the devices can't be listed, or one can't be deleted.
+            StoreError: a record can't be removed.
+        """
+        holders = [
+            each
+            for each in self._store.endpoints
+            if each.id != endpoint_id and not each.claims.isdisjoint(configurations)
+        ]
+        settled = [each for each in holders if not self._is_new(each)]
+        self._freeing.add(endpoint_id)
+        try:
+            places = await self._locations() if settled else {}
+            for each in settled:
+                is_inside = places.get(device_name(each.id)) is Location.CONTAINER
+                # Of two that start again at once, each would wait for the other's lock.
+                if not is_inside and each.id not in self._freeing:
+                    await self._drop(each)
+        finally:
+            self._freeing.discard(endpoint_id)
+
+    async def switch(self, endpoint: Endpoint, configuration: str, why: str) -> Endpoint:
+        """Claim another configuration for an endpoint; return its record, which is stored.
+
+        The present one stays claimed until release(), as the device still has it. ``why`` is for
+        the user. The caller holds the endpoint's lock.
+
+        Raises:
+            PluginError: another endpoint has the configuration; see claim().
+        """
+        changed = msgspec.structs.replace(
+            endpoint,
+            configuration=configuration,
+            former=tuple(sorted(endpoint.claims - {configuration})),
+            since=self.wall(),
+            why=why,
+        )
+        await self.claim(changed)
+        return changed
+
+    async def release(self, endpoint: Endpoint) -> Endpoint:
+        """Give up the claims to an endpoint's former configurations; return the stored record.
+
+        The caller holds the endpoint's lock.
+
+        Raises:
+            StoreError: the record can't be written.
+        """
+        changed = msgspec.structs.replace(endpoint, former=())
+        await self._store.endpoints.put(changed)
+        return changed
 
     async def free_ports(self, endpoint_id: str, wanted: Sequence[PortBinding]) -> None:
         """Drop the other endpoints that have such ports, and are in no container any more.
@@ -164,10 +251,17 @@ class Endpoints:
         return dict.fromkeys(ports, Location.CONTAINER) | {**await self._host.locations()}
 
     async def _is_stale(self, endpoint: Endpoint) -> bool:
+        return not self._is_new(endpoint) and not await self.is_in_container(endpoint.id)
+
+    def _is_new(self, endpoint: Endpoint) -> bool:
         # Docker may still be setting up an endpoint that this run of the plugin created.
-        if self._is_of_this_run(endpoint) and self._is_settling(endpoint):
-            return False
-        return not await self.is_in_container(endpoint.id)
+        return self._is_of_this_run(endpoint) and self._is_settling(endpoint)
+
+    def _tried_for(self, endpoint: Endpoint) -> Endpoint | None:
+        tried = (self._tried.get(name) for name in endpoint.claims)
+        # What is tried for a shared network's router is tried for its endpoints.
+        own = (endpoint.id, endpoint.network_id)
+        return next((each for each in tried if each and each.id not in own), None)
 
     async def _drop(self, endpoint: Endpoint) -> None:
         async with self.lock(endpoint.id):
@@ -180,3 +274,11 @@ class Endpoints:
 
     def _is_settling(self, endpoint: Endpoint) -> bool:
         return self.now().since(endpoint.created) < self._settling
+
+
+def _in_use(configuration: str, holder: Endpoint) -> PluginError:
+    return PluginError(
+        Code.IN_USE,
+        f"configuration {configuration} is in use by endpoint {holder.id:.12} of network "
+        f"{holder.network_id:.12}; a key serves one container, or one shared network",
+    )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Mapping
 
 import msgspec
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder, Files
 from wgplugin.conf.settings import Settings
-from wgplugin.errors import PluginError
-from wgplugin.model.attachment import dns_server
+from wgplugin.errors import BackendError, PluginError
+from wgplugin.model.attachment import check_tunnel, dns_server, mtu_warnings, probe_trouble
 from wgplugin.model.backends import HostKernel
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
+from wgplugin.model.device import DeviceConfig
 from wgplugin.model.identity import device_name
+from wgplugin.model.without_ipv6 import left_out
 from wgplugin.networks import dns
+from wgplugin.networks.asking import answer
+from wgplugin.networks.choosing import Turn
 from wgplugin.networks.claims import Endpoints
 from wgplugin.networks.insides import Insides
 from wgplugin.networks.kinds import Joined, NewEndpoint
+from wgplugin.networks.modes import pool_settings
+from wgplugin.networks.patience import Patience
+from wgplugin.networks.pools import Pools
 from wgplugin.state.records import Endpoint, Network
 from wgplugin.state.store import Records
 
@@ -34,12 +43,14 @@ class Common:
         endpoints: Endpoints,
         host: HostKernel,
         insides: Insides,
+        pools: Pools,
     ) -> None:
         self._folder = folder
         self._networks = networks
         self._endpoints = endpoints
         self._host = host
         self._insides = insides
+        self._pools = pools
 
     async def join(self, endpoint_id: str, sandbox: str) -> Joined:
         """Hand over the endpoint's device, with the settings for Docker to make."""
@@ -88,6 +99,19 @@ class Common:
         apply_log_level(files.settings)
         return files
 
+    async def _pool_settings(
+        self, network: Network, options: Mapping[str, str] | None = None
+    ) -> TunnelSettings:
+        """Return the settings of a network with a pool, or of one container's start in it.
+
+        Raises:
+            PluginError: wgplugin.yaml or an option has errors, or they conflict.
+        """
+        settings = await asyncio.to_thread(self._folder.settings)
+        tunnel = pool_settings(network, settings, options)
+        check_tunnel(tunnel)
+        return tunnel
+
     async def _claim(
         self, record: Endpoint, endpoint: NewEndpoint, tunnel: TunnelSettings
     ) -> Endpoint:
@@ -104,6 +128,37 @@ class Common:
             return record
         await self._endpoints.free_ports(record.id, endpoint.published)
         return await self._insides.publish(record, endpoint.published)
+
+    def _warnings(
+        self, file_name: str, config: InterfaceConfig, tunnel: TunnelSettings, mtu: int | None
+    ) -> tuple[str, ...]:
+        """Return the warnings that a new network gets in all modes; ``mtu`` is its option."""
+        trouble = probe_trouble(config, tunnel)
+        return (
+            *left_out(file_name, config, tunnel, self._host.families),
+            *mtu_warnings(file_name, config, mtu),
+            *([f"{file_name}: {trouble}"] if trouble else ()),
+        )
+
+    async def _ask(
+        self,
+        endpoint: Endpoint,
+        config: InterfaceConfig,
+        tunnel: TunnelSettings,
+        wanted: DeviceConfig,
+        turn: Turn,
+        patience: Patience,
+    ) -> None:
+        """Wait until a peer answers, as ``wireguard-wait`` asks for; see `asking`."""
+        given = (self._host, endpoint, config, wanted, patience, tunnel.wait)
+        try:
+            await answer(*given, is_last=turn.is_last)
+        except BackendError:
+            raise
+        except PluginError as error:
+            if not turn.is_only or tunnel.wait_fail == "refuse":
+                raise
+            log.warning("%s; the container starts without it [%s]", error.message, error.code)
 
     async def _check_dns(
         self,

@@ -19,6 +19,9 @@ class Condition(Enum):
     FIREWALL = auto()
     FORWARDING = auto()
     PORTS = auto()
+    PROBE = auto()
+    NO_PROBE = auto()
+    POOL = auto()
 
 
 class Conditions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from wgplugin.conf.folder import Files
@@ -29,9 +29,10 @@ class Desired:
         services: Services,
         conditions: Conditions,
         plan: Callable[[Files], None],
+        accept: Callable[[Files], Awaitable[None]],
     ) -> None:
         """Begin with nothing. ``plan`` is called with files that were read; it raises PluginError
-        if they can't be followed.
+        if they can't be followed. So does ``accept``, which is called before with edited ones.
         """
         self.network_id = network_id
         self.version = ""
@@ -48,6 +49,7 @@ class Desired:
         self._services = services
         self._conditions = conditions
         self._follow = plan
+        self._accept = accept
         self._is_read = False
         self._is_located = False
 
@@ -90,6 +92,7 @@ class Desired:
         before = self.files
         try:
             files = await self._services.folder.read(self._configuration)
+            await self._accept(files)
         except PluginError as error:
             self._conditions.note(Condition.FILES, f"refused: {error}")
             return

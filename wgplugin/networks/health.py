@@ -1,43 +1,86 @@
-"""A tunnel's health, from its peers' handshakes. Pure."""
+"""A tunnel's health, from its peers' handshakes and answers. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
 
 from wgplugin.model.device import Device, short
+from wgplugin.timings import Timings
 
 SESSION = 180.0
 """Seconds that a session lasts after its handshake (WireGuard's REJECT_AFTER_TIME)."""
 
 
 class Health(StrEnum):
-    """UP: a peer has a session. STALE: a peer had one. NEVER: no peer ever had one."""
+    """UP: a peer has a session. STALE: a peer had one. NEVER: no peer ever had one.
+
+    DOWN: something went to a peer, and it doesn't answer; no other peer is up.
+    """
 
     UP = "up"
     STALE = "stale"
+    DOWN = "down"
     NEVER = "never"
 
 
-def health(ages: Iterable[float]) -> Health:
-    """Return the health of a tunnel by the ages of its peers' handshakes, in seconds (`Ages`)."""
-    youngest = min(ages, default=math.inf)
-    if youngest == math.inf:
-        return Health.NEVER
-    return Health.UP if youngest < SESSION else Health.STALE
+@dataclass(frozen=True, slots=True)
+class PeerHealth:
+    """How a peer is doing.
+
+    ``age``: that of its last handshake, infinity for never. ``owing``: how long it has owed an
+    answer, 0 if it doesn't. Both are in seconds. ``is_lost``: whether its endpoint isn't found.
+    """
+
+    age: float
+    owing: float = 0.0
+    is_lost: bool = False
+
+    def down(self, timings: Timings) -> str:
+        """Return why the peer is down, for the user; empty if it isn't."""
+        never = self.age == math.inf
+        limit = timings.down_never if never else timings.down_after
+        if self.is_lost:
+            return "its peer isn't found"
+        if self.owing < limit:
+            return ""
+        return f"no handshake within {limit:g} s" if never else f"no answer for {limit:g} s"
 
 
-def events(before: Device | None, device: Device, was: Health, now: Health) -> list[str]:
+def limit(peer: PeerHealth, timings: Timings) -> float:
+    """Return the seconds until a peer that owes an answer is down; infinity if it owes none."""
+    if not peer.owing:
+        return math.inf
+    most = timings.down_never if peer.age == math.inf else timings.down_after
+    return max(most - peer.owing, 0.0)
+
+
+def health(peers: Collection[PeerHealth], timings: Timings) -> tuple[Health, str]:
+    """Return the health of a tunnel by its peers', and why it is down; empty if it isn't."""
+    troubles = {each: each.down(timings) for each in peers}
+    if any(each.age < SESSION and not trouble for each, trouble in troubles.items()):
+        return Health.UP, ""
+    if trouble := next(filter(None, troubles.values()), ""):
+        return Health.DOWN, trouble
+    youngest = min((each.age for each in peers), default=math.inf)
+    return (Health.NEVER if youngest == math.inf else Health.STALE), ""
+
+
+def events(before: Device | None, device: Device, was: Health, now: Health, why: str) -> list[str]:
     """Return the events between two looks at a device, worded for a log.
 
-    ``before`` and ``was`` are of the earlier look, ``device`` and ``now`` of this one.
+    ``before`` and ``was`` are of the earlier look, ``device`` and ``now`` of this one. ``why`` says
+    why it is down.
     """
     happened = []
     if now is Health.UP and was is not now:
         happened.append("up: handshake" if was is Health.NEVER else "up: handshake again")
     if now is Health.STALE and was is not now:
         happened.append(f"stale: no handshake for {SESSION:g} s")
+    if now is Health.DOWN and was is not now:
+        happened.append(f"down: {why}")
     old = {peer.public_key: peer.endpoint for peer in before.peers} if before else {}
     for peer in device.peers:
         there = old.get(peer.public_key)

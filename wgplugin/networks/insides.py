@@ -15,9 +15,12 @@ from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.published import PortBinding
 from wgplugin.networks.ports import port_warnings
 from wgplugin.networks.status import TunnelStatus, unseen
-from wgplugin.state.records import Endpoint
+from wgplugin.state.records import Endpoint, Network
+from wgplugin.state.store import Records
 
 log = logging.getLogger(__name__)
+
+NEEDS_LIVE = "needs the live edition, which can look into containers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,26 @@ class Insides(Protocol):
     async def leave(self, endpoint_id: str) -> None:
         """Remove a tunnel from its container, except its device, or keep the container closed."""
 
+    async def switch(self, endpoint_id: str, configuration: str) -> str:
+        """Switch a tunnel to another configuration of its network's pool, and return its name.
+
+        ``endpoint_id``: a container's, or the id of a shared network. ``configuration``: empty for
+        the next one that is free. It returns once the device has the configuration.
+
+        Raises:
+            PluginError: there is no such tunnel or configuration, or it can't be had; the tunnel is
+                as before. Or the edition can't do it.
+        """
+
+    async def wait(self, endpoint_id: str, patience: float) -> str:
+        """Wait until a tunnel has a handshake, or is down, at most ``patience`` seconds.
+
+        ``endpoint_id``: as in switch(). Returns the tunnel's health then.
+
+        Raises:
+            PluginError: there is no such tunnel, or the edition can't see it.
+        """
+
     async def run(self) -> None:
         """Take over the tunnels in running containers; look after all tunnels until cancelled."""
 
@@ -90,8 +113,9 @@ class NoInsides:
     edition = "base"
     limits = Limits(addresses_per_family=1, finds_peers_later=False, redirects_dns=False)
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], networks: Records[Network]) -> None:
         self._endpoints = endpoints
+        self._networks = networks
         self._sandboxes: dict[str, str] = {}
 
     async def check(self) -> None:
@@ -136,9 +160,22 @@ class NoInsides:
         """Leave the device to Docker."""
         self._sandboxes.pop(endpoint_id, None)
 
+    async def switch(self, endpoint_id: str, configuration: str) -> str:
+        """Refuse: the container has the device."""
+        raise PluginError(Code.NEEDS_LIVE, f"wgplugin switch {NEEDS_LIVE}")
+
+    async def wait(self, endpoint_id: str, patience: float) -> str:
+        """Refuse: the container has the device."""
+        message = f"wgplugin wait {NEEDS_LIVE}; wireguard-wait works here, too"
+        raise PluginError(Code.NEEDS_LIVE, message)
+
     async def run(self) -> None:
         """Do nothing."""
 
     async def statuses(self) -> tuple[TunnelStatus, ...]:
         """Return an unknown status for each tunnel."""
-        return tuple(map(unseen, self._endpoints))
+        return tuple(unseen(each, self._pool(each)) for each in self._endpoints)
+
+    def _pool(self, endpoint: Endpoint) -> str:
+        network = self._networks.get(endpoint.network_id)
+        return str(network.pool) if network and network.pool.is_choice else ""

@@ -20,8 +20,9 @@ from wgplugin.model.published import PortBinding
 class NewNetwork:
     """A network to create.
 
-    ``configuration`` is the file's name without ``.conf``. ``tunnel`` has the tunnel's options as
-    text, by name without ``wireguard-``. ``mtu`` is the network's option, in bytes, or None.
+    ``configuration`` is the file's name without ``.conf``, or the text of a pool. ``tunnel`` has
+    the tunnel's options as text, by name without ``wireguard-``. ``mtu`` is the network's option,
+    in bytes, or None.
     ``subnets`` are those of Docker's IPAM, and ``gateways`` the addresses that it keeps for a
     gateway, at most one in each. ``internal`` is whether it was created with --internal.
     """

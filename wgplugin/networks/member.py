@@ -51,6 +51,8 @@ class Member(Attachment):
     def follow(self, files: Files) -> None:
         """Plan the container's part as the router's files say."""
         before = self.plan
+        # It has another configuration if the router was switched.
+        self.endpoint = self._services.endpoints.get(self.endpoint.id) or self.endpoint
         try:
             self.sandbox.put(self._planned(files))
         except PluginError as error:

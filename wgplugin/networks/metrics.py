@@ -54,6 +54,11 @@ class _Collector(Collector):
         sent = CounterMetricFamily(
             "wireguard_peer_sent_bytes", "Bytes sent to the peer", labels=PEER
         )
+        switches = CounterMetricFamily(
+            "wireguard_tunnel_switches",
+            "Changes from one configuration of a pool to another",
+            labels=("endpoint", "network"),
+        )
         containers = GaugeMetricFamily(
             "wireguard_container_error",
             "1 if the status of a container on a shared network has an error",
@@ -61,10 +66,12 @@ class _Collector(Collector):
         )
         for tunnel in self._status.tunnels:
             labels = (tunnel.configuration, tunnel.endpoint[:12], tunnel.network[:12])
-            for state in ("up", "stale", "never", "unknown"):
+            for state in ("up", "stale", "down", "never", "unknown"):
                 health.add_metric((*labels, state), tunnel.health == state)
             configured.add_metric(labels, tunnel.configured or 0)
             failing.add_metric(labels, bool(tunnel.error))
+            if tunnel.pool:
+                switches.add_metric(labels[1:], tunnel.switches)
             for peer in tunnel.peers:
                 whose = (*labels, peer.public_key)
                 handshake.add_metric(whose, peer.last_handshake or 0)
@@ -73,4 +80,5 @@ class _Collector(Collector):
             for each in tunnel.containers:
                 where = (tunnel.configuration, each.endpoint[:12], tunnel.network[:12])
                 containers.add_metric(where, bool(each.error))
-        yield from (info, health, configured, failing, handshake, received, sent, containers)
+        yield from (info, health, configured, failing, switches)
+        yield from (handshake, received, sent, containers)

@@ -76,17 +76,38 @@ class Modes:
 
 
 def tunnel_settings(
-    network: Network, settings: Settings, options: Mapping[str, str] | None = None
+    network: Network,
+    settings: Settings,
+    configuration: str,
+    options: Mapping[str, str] | None = None,
 ) -> TunnelSettings:
-    """Return the settings of a network's tunnel, or of one container's with its ``options``.
+    """Return the settings of a tunnel of a network, by a configuration that it may take.
 
-    The mode is that of the network's creation.
+    ``options`` are the container's. The mode is that of the network's creation. In a network with a
+    pool, what leads from one configuration to another is the same for all of them.
 
     Raises:
         PluginError: an option is wrong.
     """
-    tunnel = override(settings.tunnel(network.configuration), network.tunnel, options or {})
-    return replace(tunnel, mode=network.mode)
+    own = override(settings.tunnel(configuration), network.tunnel, options or {})
+    if not network.pool.is_choice:
+        return replace(own, mode=network.mode)
+    of_pool = override(settings.defaults, network.tunnel, options or {})
+    return replace(
+        own,
+        mode=network.mode,
+        pick=of_pool.pick,
+        failback=of_pool.failback,
+        wait=of_pool.wait,
+        wait_fail=of_pool.wait_fail,
+    )
+
+
+def pool_settings(
+    network: Network, settings: Settings, options: Mapping[str, str] | None = None
+) -> TunnelSettings:
+    """Return the settings of a network with a pool, without those of any one configuration."""
+    return replace(override(settings.defaults, network.tunnel, options or {}), mode=network.mode)
 
 
 def needs_live() -> PluginError:

@@ -147,7 +147,9 @@ class Peers:
             network = self._networks.get(network_id)
             if network is None:
                 return
-            addresses = {**({} if only else network.addresses), **_by_host(found)}
+            # Other containers may have other configurations of a pool.
+            kept = {} if only and not network.pool.is_choice else network.addresses
+            addresses = {**kept, **_by_host(found)}
             if network.addresses == addresses:
                 return
             try:

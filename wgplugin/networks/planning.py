@@ -42,7 +42,7 @@ def plan(
     check_endpoints(f"{endpoint.configuration}.conf", config, families)
     if network and network.mode == "shared":
         return _member_plan(endpoint, network, config, settings, families)
-    tunnel = _tunnel(endpoint, network, settings)
+    tunnel = settings_of(endpoint, network, settings)
     name = endpoint.configuration
     addresses = container_addresses(
         f"{name}.conf",
@@ -67,7 +67,7 @@ def _member_plan(
     settings: Settings,
     families: Families,
 ) -> Plan:
-    tunnel = _tunnel(endpoint, network, settings)
+    tunnel = settings_of(endpoint, network, settings)
     name, routers = endpoint.configuration, network.gateway_values
     assigned = endpoint.assigned_addresses
     addresses = member_addresses(
@@ -100,8 +100,9 @@ def router(
     Raises:
         PluginError: the settings conflict, or the file and the network's subnets do.
     """
-    name, gateway_values = f"{network.configuration}.conf", network.gateway_values
-    tunnel = tunnel_settings(network, settings)
+    configuration, gateway_values = network.configuration_in_use, network.gateway_values
+    name = f"{configuration}.conf"
+    tunnel = tunnel_settings(network, settings, configuration)
     check_tunnel(tunnel)
     check_endpoints(name, config, families)
     subnets = [each.network for each in gateway_values]
@@ -147,11 +148,16 @@ def warnings(
     families: Families,
 ) -> tuple[str, ...]:
     """Return the warnings about what is left out of the tunnel on this host."""
-    tunnel, name = _tunnel(endpoint, network, settings), f"{endpoint.configuration}.conf"
+    tunnel, name = settings_of(endpoint, network, settings), f"{endpoint.configuration}.conf"
     return tuple(left_out(name, config, tunnel, families, endpoint.own_addresses))
 
 
-def _tunnel(endpoint: Endpoint, network: Network | None, settings: Settings) -> TunnelSettings:
+def settings_of(endpoint: Endpoint, network: Network | None, settings: Settings) -> TunnelSettings:
+    """Return the settings of an endpoint's tunnel.
+
+    Raises:
+        PluginError: an option is wrong.
+    """
     if network:
-        return tunnel_settings(network, settings, endpoint.tunnel)
+        return tunnel_settings(network, settings, endpoint.configuration, endpoint.tunnel)
     return override(settings.tunnel(endpoint.configuration), endpoint.tunnel)

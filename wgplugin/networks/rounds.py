@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
@@ -40,15 +40,24 @@ class Watched(Protocol):
         """Take note of the present version of the files."""
 
 
-class Rounds:
+W = TypeVar("W", bound=Watched)
+
+
+class Rounds(Generic[W]):
     """Takes what is watched as it is at the moment, from ``watched``."""
 
     def __init__(
-        self, services: Services, edits: Edits, watched: Callable[[], Iterable[Watched]]
+        self,
+        services: Services,
+        edits: Edits,
+        watched: Callable[[], Iterable[W]],
+        seen: Callable[[W], None],
     ) -> None:
+        """``seen`` is called after each look."""
         self._services = services
         self._edits = edits
         self._watched = watched
+        self._seen = seen
 
     async def run(self, before: Callable[[], None]) -> None:
         """Look at each device now and then, and calls ``before`` each time that one is due."""
@@ -64,7 +73,7 @@ class Rounds:
             except Exception:
                 log.exception("the tunnels can't be looked at [%s]", Code.FAILED)
 
-    async def look(self, watched: Iterable[Watched]) -> None:
+    async def look(self, watched: Iterable[W]) -> None:
         """Look at devices, all at once: a look by itself takes longer to begin than to do."""
         looks = [(each, each.look()) for each in watched]
         there = [(each, place) for each, place in looks if place]
@@ -72,6 +81,7 @@ class Rounds:
         seen = await self._services.containers.observe(asked, self._services.timings.status)
         for (each, _), found in zip(there, seen, strict=True):
             each.see(found)
+            self._seen(each)
 
     async def follow_edits(self) -> None:
         """Tell what is watched of the edits of its files, for ever."""

@@ -9,32 +9,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+
+import msgspec
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
-from wgplugin.errors import BackendError, PluginError
+from wgplugin.conf.settings import Settings
+from wgplugin.errors import BackendError, PluginError, StoreError
 from wgplugin.model.backends import HostKernel, Observed, RouterApplied, RouterKernel, Unseen
 from wgplugin.model.backends import Router as Namespace
+from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.device import DeviceConfig
 from wgplugin.model.identity import device_name
 from wgplugin.model.router import RouterPlan
+from wgplugin.model.without_ipv6 import Families
 from wgplugin.networks import planning
 from wgplugin.networks.conditions import Condition, Conditions
-from wgplugin.networks.desired import Desired
-from wgplugin.networks.follow import follow
 from wgplugin.networks.followers import Followers
 from wgplugin.networks.keeper import Keeper
+from wgplugin.networks.modes import tunnel_settings
+from wgplugin.networks.router_space import RouterSpace
+from wgplugin.networks.seats import Seats
 from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus
-from wgplugin.networks.watch import Watch
+from wgplugin.networks.uplink import Uplink
 from wgplugin.state.records import Endpoint, Network
 
 log = logging.getLogger(__name__)
 
+Given = tuple[Network, list[Endpoint], InterfaceConfig, Settings, Families]
+
 GONE = f"the router's WireGuard device is gone [{Code.NO_DEVICE}]"
 
-MADE, FOUND, RELOADED, PUT_RIGHT = "made", "found", "reloaded", "put right"
+MADE, FOUND, RELOADED, SWITCHED, PUT_RIGHT = "made", "found", "reloaded", "switched", "put right"
 
 
 class Router:
@@ -46,42 +55,51 @@ class Router:
         services: Services,
         kernel: RouterKernel,
         host: HostKernel,
+        seats: Seats | None,
         *,
         found: bool = False,
     ) -> None:
-        """Keep the router of a network; ``found``: it is there from before the plugin's start."""
-        self._network = network
-        self.network_id = network.id
-        self.configuration = network.configuration
+        """Keep the router of a network, whose claims ``seats`` has.
+
+        ``found``: it is there from before the plugin's start.
+        """
+        self._known = network
+        self.network_id = self.id = network.id
         self.device = device_name(network.id)
         """Its WireGuard device's name on the host."""
         self.members = Followers()
         """The containers that follow its files."""
         self._services = services
-        self._kernel = kernel
-        self._host = host
-        self._conditions = Conditions(self)
-        self._desired = Desired(
-            network.configuration, network.id, services, self._conditions, self._follow_files
-        )
-        self._keeper = Keeper(self._converge, self._conditions, services.clock, services.timings)
-        self._watch = Watch(
-            self.device,
-            self._desired,
-            services,
-            self._conditions,
-            lambda: self._namespace,
-            lambda _: self._keeper.wake(),
-        )
+        self.conditions = Conditions(self)
+        self._keeper = Keeper(self._converge, self.conditions, services.clock, services.timings)
         self._plan: RouterPlan | None = None
-        self._namespace: Namespace | None = None
-        self._following: asyncio.Task[None] | None = None
+        self.space = RouterSpace(
+            network.id,
+            self.device,
+            kernel,
+            host,
+            services.timings,
+            subject=self,
+            wake=self._keeper.wake,
+        )
         self._lock = asyncio.Lock()
         self._is_made = found
         self._work = FOUND if found else MADE
+        self._seats = seats
+        self.uplink = Uplink(self, services)
 
     def __str__(self) -> str:
         return f"router of network {self.network_id:.12} ({self.configuration})"
+
+    @property
+    def configuration(self) -> str:
+        """The name of its configuration."""
+        return self._network.configuration_in_use
+
+    @property
+    def why(self) -> str:
+        """Why it has this configuration, for the user."""
+        return self._network.why
 
     @property
     def is_made(self) -> bool:
@@ -91,21 +109,21 @@ class Router:
     @property
     def files(self) -> Files | None:
         """The files that were read last, without errors."""
-        return self._desired.files
+        return self.uplink.desired.files
 
     @property
     def mtu(self) -> int | None:
         """The MTU of all links, in bytes; None to leave them as they are."""
-        return self._desired.mtu
+        return self.uplink.desired.mtu
 
     @property
     def error(self) -> str:
         """What is wrong; empty if nothing is."""
-        return str(self._conditions)
+        return str(self.conditions)
 
     def status(self) -> TunnelStatus:
         """Return how the router and its containers are doing, as they were seen last."""
-        vitals = self._watch.vitals
+        vitals = self.uplink.watch.vitals
         return TunnelStatus(
             endpoint="",
             network=self.network_id,
@@ -116,6 +134,10 @@ class Router:
             error=self.error,
             peers=vitals.peer_statuses(),
             containers=tuple(member.status() for member in self.members),
+            pool=self.uplink.pool,
+            since=self._network.since or None,
+            why=self._network.why,
+            switches=self.uplink.switches,
         )
 
     async def attach(self, endpoint: Endpoint, files: Files) -> None:
@@ -128,14 +150,16 @@ class Router:
         """
         async with self._lock:
             if not self._is_made:
+                # It may have another configuration of its pool than last time.
+                self.uplink.begin_anew()
                 await self._make(files)
             elif self._plan is None:
-                self._desired.accept(files)
+                self.uplink.desired.accept(files)
                 await self._step()
             elif planning.is_in_router(endpoint) and self.files:
-                self._follow_files(self.files)
+                self.follow_files(self.files)
                 await self._step()
-            namespace = await self._opened()
+            namespace = await self.space.open()
             plan = self._present_plan()
             if plan is None:
                 message = f"the router of the network isn't set up: {self.error}"
@@ -146,7 +170,7 @@ class Router:
         """Take note that an endpoint of the network was deleted, or has lost its ports."""
         if planning.is_in_router(endpoint) and self.files:
             with contextlib.suppress(PluginError):
-                self._follow_files(self.files)
+                self.follow_files(self.files)
             self._keeper.wake()
 
     async def ports(self) -> frozenset[str]:
@@ -156,26 +180,83 @@ class Router:
             BackendError: they can't be listed.
         """
         async with self._lock:
-            return await (await self._opened()).ports() if self._is_made else frozenset()
+            return await (await self.space.open()).ports() if self._is_made else frozenset()
 
     async def read(self) -> None:
         """Read the files of a router that was found."""
-        await self._desired.read()
+        await self.uplink.desired.read()
 
     def edited(self, version: str) -> None:
         """Take note of the present version of the files, and read them if it is a new one."""
-        if self._desired.is_edited(version):
-            self._work = RELOADED
+        if self.uplink.desired.is_edited(version):
+            if not self.uplink.is_switching:
+                self._work = RELOADED
             self._keeper.wake(at_once=True)
 
-    async def check(self) -> None:
-        """Have the router pinned again if somebody has removed its pin."""
-        if self._namespace and self._is_made:
-            try:
-                if not await self._kernel.is_pinned(self._namespace):
-                    log.warning("%s: put right: it was pinned again", self)
-            except BackendError as error:
-                log.warning("%s: %s", self, error)
+    def check(self, configuration: str, files: Files) -> None:
+        """Check that the router can be switched to a configuration with these files.
+
+        Raises:
+            PluginError: it can't.
+        """
+        network = msgspec.structs.replace(self._network, chosen=configuration)
+        planning.router(*self._given(network, files), mtu=None)
+
+    def is_free(self, configuration: str) -> bool:
+        """Return whether no other network has a configuration."""
+        seats = self._seats
+        return seats is not None and seats.is_free(seats.stand_in(self._network), configuration)
+
+    async def switch(self, configuration: str, files: Files, why: str) -> None:
+        """Claim a configuration, and take it in the place of the present one.
+
+        ``files`` were just read and checked.
+
+        Raises:
+            PluginError: it can't be had, or the router is gone; nothing has changed.
+        """
+        async with self._lock:
+            if not self._is_made or self._seats is None:
+                raise PluginError(Code.NO_SUCH_TUNNEL, f"{self} is gone")
+            await self._seats.claim_all(self._network, configuration, files, why)
+            self._work = SWITCHED
+            self.uplink.take(files)
+        self._keeper.wake(at_once=True)
+
+    async def answers(
+        self, configuration: str, files: Files, ask: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """Return what ``ask`` returns while a configuration is kept for this network.
+
+        Raises:
+            PluginError: another network has it.
+        """
+        network, seats = self._network, self._seats
+        if seats is None:
+            return False
+        return await seats.answers(seats.stand_in(network), configuration, files, network.pool, ask)
+
+    def place(self) -> Namespace | None:
+        """Return its namespace, None if that isn't open."""
+        return self.space.namespace
+
+    def follow_files(self, files: Files) -> None:
+        """Plan what the files say; raise PluginError if they can't be followed."""
+        self._plan = planning.router(*self._given(self._network, files), mtu=None)
+
+    async def accept(self, files: Files) -> None:
+        """Take over edited files; raise PluginError if another network has their key."""
+        network, seats = self._network, self._seats
+        if self.uplink.pool and seats:
+            await seats.accept(seats.stand_in(network), files, network.pool)
+
+    def drifted(self, guarded: bool) -> None:
+        """Take note that somebody has changed the router."""
+        self._keeper.wake()
+
+    def settings_by(self, files: Files) -> TunnelSettings:
+        """Return the tunnel's settings."""
+        return tunnel_settings(self._network, files.settings, self.configuration)
 
     async def run(self) -> None:
         """Keep the router as it should be, until cancelled."""
@@ -183,28 +264,23 @@ class Router:
 
     def is_look_due(self, now: float) -> bool:
         """Return whether it is time to look at the router."""
-        return self._watch.is_due(now)
+        return self.uplink.watch.is_due(now)
 
     def look(self) -> Namespace | None:
         """Begin a look; return the namespace to look in, None if it isn't open."""
-        self._watch.begin()
-        return self._namespace
+        self.uplink.watch.begin()
+        return self.space.namespace
 
     def see(self, seen: Observed | Unseen | BackendError) -> None:
         """Take note of what a look has shown; a device that is gone is made anew."""
-        self._watch.see(seen, GONE)
+        self.uplink.watch.see(seen, GONE)
         if seen is Unseen.GONE:
             self._keeper.wake()
 
     def close(self) -> None:
         """Let go of the router, which stays."""
-        self._watch.end()
-        if self._following:
-            self._following.cancel()
-            self._following = None
-        if self._namespace:
-            self._namespace.close()
-            self._namespace = None
+        self.uplink.watch.end()
+        self.space.close()
 
     async def delete(self) -> None:
         """Delete the router with its devices.
@@ -214,30 +290,32 @@ class Router:
         """
         async with self._lock:
             self._is_made = False
-            self.close()
-            await self._kernel.delete(self.network_id)
-            await self._host.delete(self.device)
+            self.uplink.watch.end()
+            await self.space.delete()
 
     async def _make(self, files: Files) -> None:
-        self._desired.accept(files)
+        self.uplink.desired.accept(files)
         self._is_made = True
         try:
-            await self._desired.update()
-            if self._desired.device:
-                await self._bring(await self._opened(), self._desired.device)
+            await self.uplink.desired.update()
+            if self.uplink.desired.device:
+                await self._bring(self.uplink.desired.device)
             await self._step()
         except BaseException:
             self._is_made = False
-            self.close()
-            await self._undo()
+            self.uplink.watch.end()
+            try:
+                await self.space.delete()
+            except BackendError as error:
+                log.error("%s: after a refused container: %s", self, error)
             raise
 
-    async def _undo(self) -> None:
+    async def _bring(self, device: DeviceConfig) -> None:
         try:
-            await self._kernel.delete(self.network_id)
-            await self._host.delete(self.device)
+            await self.space.bring(self.uplink.desired.mtu or 0, device)
         except BackendError as error:
-            log.error("%s: after a refused container: %s", self, error)
+            message = f"{self.configuration}.conf: {error.message}"
+            raise BackendError(error.code, message) from None
 
     async def _converge(self) -> bool:
         async with self._lock:
@@ -247,59 +325,42 @@ class Router:
 
     async def _step(self) -> None:
         """Take the one step to the desired state."""
-        await self._desired.update()
-        plan, device = self._present_plan(), self._desired.device
+        await self.uplink.desired.update()
+        plan, device = self._present_plan(), self.uplink.desired.device
         if plan is None or device is None:
             return
-        namespace = await self._opened()
-        applied = await namespace.apply(plan, device, self._desired.moved)
+        namespace = await self.space.open()
+        applied = await namespace.apply(plan, device, self.uplink.desired.moved)
         if not applied.ready:
-            await self._bring(namespace, device)
+            await self._bring(device)
             applied = await namespace.apply(plan, device)
         self._note_applied(applied)
-
-    async def _opened(self) -> Namespace:
-        if self._namespace is None:
-            self._namespace = await self._kernel.make(self.network_id)
-            self._following = asyncio.create_task(self._follow(self._namespace))
-        return self._namespace
-
-    async def _bring(self, namespace: Namespace, device: DeviceConfig) -> None:
-        """Make the WireGuard device on the host, where its packets leave, and bring it in."""
-        try:
-            await self._host.create(self.device, self._desired.mtu or 0, device)
-            await namespace.adopt(self.device)
-        except BackendError as error:
-            message = f"{self.configuration}.conf: {error.message}"
-            raise BackendError(error.code, message) from None
+        if self.uplink.pool and self._seats:
+            try:
+                await self._seats.agree(self._network)
+            except StoreError as error:
+                log.warning("%s: %s", self, error)
 
     def _note_applied(self, applied: RouterApplied) -> None:
-        if self._work != PUT_RIGHT:
-            self._watch.vitals.note_configured()
+        self.uplink.note_applied(is_news=self._work != PUT_RIGHT)
         if self._work != PUT_RIGHT or applied.done:
             done = ", ".join(applied.done) or "nothing to change"
             log.info("%s: %s%s", self._work, self, "" if self._work == MADE else f": {done}")
         self._work = PUT_RIGHT
-        self._desired.moved = frozenset()
-        self._conditions.note(Condition.SETTING_UP)
+        self.conditions.note(Condition.SETTING_UP)
         if self.files:
             self.members.tell(self.files, self.mtu)
 
     def _present_plan(self) -> RouterPlan | None:
-        return self._plan and replace(self._plan, mtu=self._desired.mtu)
+        return self._plan and replace(self._plan, mtu=self.uplink.desired.mtu)
 
-    def _follow_files(self, files: Files) -> None:
+    @property
+    def _network(self) -> Network:
+        """The network's record; as it was, if it is deleted."""
+        self._known = self._services.networks.get(self.network_id) or self._known
+        return self._known
+
+    def _given(self, network: Network, files: Files) -> Given:
         services = self._services
-        network = self._network
         endpoints = [each for each in services.endpoints if each.network_id == network.id]
-        given = (network, endpoints, files.config, files.settings, services.families)
-        self._plan = planning.router(*given, mtu=None)
-
-    async def _follow(self, namespace: Namespace) -> None:
-        timings = self._services.timings
-        # A container that starts changes links several times, and each look is at all of them.
-        await follow(namespace, self, self._keeper.wake, timings, delay=timings.router_delay)
-        if self._namespace is namespace:
-            self._following = None
-            self.close()
-            self._keeper.wake()
+        return (network, endpoints, files.config, files.settings, services.families)

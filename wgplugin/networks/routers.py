@@ -10,6 +10,7 @@ from wgplugin.conf.folder import Files
 from wgplugin.errors import BackendError
 from wgplugin.model.backends import HostKernel, RouterKernel
 from wgplugin.networks.router import Router
+from wgplugin.networks.seats import Seats
 from wgplugin.networks.services import Services
 from wgplugin.state.records import Endpoint, Network
 
@@ -23,6 +24,8 @@ class Routers:
         self._services = services
         self._kernel = kernel
         self._host = host
+        self.seats: Seats | None = None
+        """The claims of networks with pools; set once all parts of the plugin are there."""
         self._routers: dict[str, Router] = {}
         self._keeping: dict[str, asyncio.Task[None]] = {}
 
@@ -117,7 +120,7 @@ class Routers:
     async def check_pins(self) -> None:
         """Have all routers pinned again whose pins somebody has removed."""
         for router in self:
-            await router.check()
+            await router.space.check_pin()
 
     def close(self) -> None:
         """Look after the routers no more; they stay."""
@@ -127,7 +130,7 @@ class Routers:
             router.close()
 
     def _add(self, network: Network, *, found: bool = False) -> Router:
-        router = Router(network, self._services, self._kernel, self._host, found=found)
+        router = Router(network, self._services, self._kernel, self._host, self.seats, found=found)
         self._routers[network.id] = router
         return router
 

@@ -38,10 +38,14 @@ class ContainerStatus(msgspec.Struct, frozen=True):
 class TunnelStatus(msgspec.Struct, frozen=True):
     """A container's tunnel, or that of a shared network, whose ``endpoint`` is empty.
 
-    ``health`` is "up", "stale" or "never"; "unknown" if containers can't be entered.
+    ``health`` is "up", "stale", "down" or "never"; "unknown" if containers can't be entered.
     ``interface`` and ``namespace`` are empty if unknown. ``configured`` is the time of the file's
     last application, in seconds since 1970. ``error`` is empty if all is well. ``containers`` are
     those of a shared network; ``published`` is as in `ContainerStatus`.
+
+    In a network with a pool, ``pool`` is its text, ``since`` and ``why`` say when and why the
+    configuration was chosen, in seconds since 1970, and ``switches`` counts the changes from one to
+    another since the plugin's start.
     """
 
     endpoint: str
@@ -55,6 +59,10 @@ class TunnelStatus(msgspec.Struct, frozen=True):
     peers: tuple[PeerStatus, ...] = ()
     containers: tuple[ContainerStatus, ...] = ()
     published: tuple[str, ...] = ()
+    pool: str = ""
+    since: float | None = None
+    why: str = ""
+    switches: int = 0
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -65,9 +73,17 @@ class Status(msgspec.Struct, frozen=True):
     version: str = __version__
 
 
-def unseen(endpoint: Endpoint) -> TunnelStatus:
-    """Return the status of a tunnel whose container can't be entered."""
-    return TunnelStatus(endpoint.id, endpoint.network_id, endpoint.configuration, "unknown")
+def unseen(endpoint: Endpoint, pool: str) -> TunnelStatus:
+    """Return the status of a tunnel whose container can't be entered; ``pool``: its network's."""
+    return TunnelStatus(
+        endpoint.id,
+        endpoint.network_id,
+        endpoint.configuration,
+        "unknown",
+        pool=pool,
+        since=endpoint.since or None,
+        why=endpoint.why,
+    )
 
 
 def peer_status(peer: Peer, last_handshake: float) -> PeerStatus:

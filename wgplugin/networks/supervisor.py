@@ -22,6 +22,8 @@ from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.published import PortBinding
 from wgplugin.networks.attachment import Attachment
 from wgplugin.networks.edits import Edits
+from wgplugin.networks.failover import Failover
+from wgplugin.networks.health import Health
 from wgplugin.networks.insides import Limits
 from wgplugin.networks.member import Member
 from wgplugin.networks.publisher import Publisher
@@ -29,6 +31,7 @@ from wgplugin.networks.rounds import Rounds
 from wgplugin.networks.router import Router
 from wgplugin.networks.routers import Routers
 from wgplugin.networks.sandbox import Sandbox
+from wgplugin.networks.seats import Seats
 from wgplugin.networks.services import Services
 from wgplugin.networks.status import TunnelStatus
 from wgplugin.networks.tunnel import Tunnel
@@ -49,11 +52,19 @@ class Supervisor:
     limits = Limits(addresses_per_family=sys.maxsize, finds_peers_later=True, redirects_dns=True)
 
     def __init__(
-        self, services: Services, edits: Edits, routers: Routers, publisher: Publisher
+        self,
+        services: Services,
+        edits: Edits,
+        routers: Routers,
+        publisher: Publisher,
+        seats: Seats,
+        failover: Failover,
     ) -> None:
         """Use these parts of the plugin; ``edits`` tells when the files change."""
         self._services = services
         self._publisher = publisher
+        self._seats = seats
+        self._failover = failover
         self.routers = routers
         self.attachments: dict[str, Attachment] = {}
         """All networks in containers by their endpoints, oldest first."""
@@ -63,7 +74,7 @@ class Supervisor:
         self._ending: dict[str, tuple[Sandbox, asyncio.Task[None]]] = {}
         self._coming: dict[str, tuple[Files, DeviceConfig]] = {}
         self._reached: set[str] = set()
-        self._rounds = Rounds(services, edits, self._watched)
+        self._rounds = Rounds(services, edits, self._watched, self._see)
 
     @property
     def tunnels(self) -> tuple[Tunnel, ...]:
@@ -182,6 +193,25 @@ class Supervisor:
             for sandbox in self._sandboxes.values():
                 sandbox.close()
             self.routers.close()
+            self._failover.close()
+
+    async def switch(self, endpoint_id: str, configuration: str) -> str:
+        """Switch a tunnel to another configuration; see `insides.Insides`."""
+        return await self._failover.switch(self._tunnel(endpoint_id), configuration)
+
+    async def wait(self, endpoint_id: str, patience: float) -> str:
+        """Wait until a tunnel has a handshake, or is down; see `insides.Insides`."""
+        try:
+            async with asyncio.timeout(patience):
+                while True:
+                    tunnel = self._tunnel(endpoint_id)
+                    await self._rounds.look([tunnel])
+                    if tunnel.uplink.health in (Health.UP, Health.DOWN):
+                        break
+                    await asyncio.sleep(self._services.timings.wait)
+        except TimeoutError:
+            pass
+        return self._tunnel(endpoint_id).uplink.health
 
     async def statuses(self) -> tuple[TunnelStatus, ...]:
         """Look at all tunnels, and return their status; one that is late is shown as seen last."""
@@ -191,6 +221,21 @@ class Supervisor:
 
     def _watched(self) -> tuple[Tunnel | Router, ...]:
         return (*self.tunnels, *self.routers)
+
+    def _see(self, watched: Tunnel | Router) -> None:
+        # A router without containers has no claims.
+        if isinstance(watched, Tunnel) or any(watched.members):
+            self._failover.see(watched)
+
+    def _tunnel(self, endpoint_id: str) -> Tunnel | Router:
+        attachment = self.attachments.get(endpoint_id)
+        if isinstance(attachment, Member):
+            endpoint_id = attachment.endpoint.network_id
+        tunnel = next((each for each in self._watched() if each.id == endpoint_id), None)
+        if tunnel is None:
+            message = f"there is no tunnel of endpoint {endpoint_id:.12} in a container"
+            raise PluginError(Code.NO_SUCH_TUNNEL, message)
+        return tunnel
 
     def _settable(self, attachment: Attachment) -> tuple[DockerRoute, ...]:
         """Return the routes for Docker to set: it fails to set one that another network has."""
@@ -237,7 +282,9 @@ class Supervisor:
             router = self.routers.of(network)
             attachment = Member(endpoint, sandbox, services, publisher, router, arrived=arrived)
         else:
-            attachment = Tunnel(endpoint, sandbox, services, publisher, arrived=arrived)
+            attachment = Tunnel(
+                endpoint, sandbox, services, publisher, self._seats, arrived=arrived
+            )
         self.attachments[endpoint.id] = attachment
         return attachment
 
@@ -261,7 +308,11 @@ class Supervisor:
         self._coming.pop(endpoint_id, None)
         if task := self._keeping.pop(endpoint_id, None):
             task.cancel()
-        return self.attachments.pop(endpoint_id, None)
+        self._failover.forget(endpoint_id)
+        attachment = self.attachments.pop(endpoint_id, None)
+        if attachment:
+            attachment.is_kept = False
+        return attachment
 
     async def _to_the_end(
         self, endpoint_id: str, work: Coroutine[Any, Any, None], sandbox: Sandbox

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from wgplugin.model.device import Peer, SocketAddress
+from wgplugin.networks.silence import has_answered, is_anew
 from wgplugin.timings import Timings
 
 INITIATION = 148
@@ -72,10 +73,8 @@ class Trail:
     def follow(self, peer: Peer, now: float) -> Trail:
         """Return the trail after a look: a new one if the peer has answered since then."""
         before = self.peer
-        answered = peer.received > before.received or peer.last_handshake != before.last_handshake
-        # The counters of a new device begin at 0.
-        anew = peer.received < before.received or peer.sent < before.sent
-        return Trail(peer, now, self.asked) if answered or anew else self
+        is_followed = has_answered(before, peer) or is_anew(before, peer)
+        return Trail(peer, now, self.asked) if is_followed else self
 
     def unanswered(self, peer: Peer) -> int:
         """Return the bytes that went out to the peer since ``since``."""

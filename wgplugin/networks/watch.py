@@ -10,12 +10,13 @@ from zlib import crc32
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
 from wgplugin.model.backends import Observed, Unseen
-from wgplugin.model.configuration import PeerSection
+from wgplugin.model.configuration import PeerSection, Probe
 from wgplugin.model.device import DeviceConfig, PeerConfig, SocketAddress, short
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.desired import Desired
 from wgplugin.networks.drift import Drift
 from wgplugin.networks.pauses import Pauses
+from wgplugin.networks.probing import Probing
 from wgplugin.networks.services import Services
 from wgplugin.networks.vitals import Vitals
 
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 class Configurable(Protocol):
     """Where the device is: a container's namespace, or a router's."""
+
+    async def probe(self, device: str, target: Probe, patience: float) -> bool:
+        """Ask a target through the device; return whether it has answered."""
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         """Change the device's configuration; return whether it was there."""
@@ -40,13 +44,19 @@ class Watch:
         conditions: Conditions,
         place: Callable[[], Configurable | None],
         drifted: Callable[[bool], None],
+        probe: Callable[[], Probe | None],
+        *,
+        hurries: bool = False,
     ) -> None:
         """Know nothing yet of ``device``, given by its name on the host.
 
         ``place`` returns where it is, None if that isn't open. ``drifted`` is called if somebody
-        else has changed it; with False if nftables were changed, too.
+        else has changed it; with False if nftables were changed, too. ``probe`` returns what to ask
+        through it. ``hurries``: as in Vitals.
         """
-        self.vitals = Vitals(desired.network_id, services, conditions, self._move)
+        self.vitals = Vitals(desired.network_id, services, conditions, self._move, hurries=hurries)
+        self._probing = Probing(device, place, conditions, services.clock, services.timings)
+        self._probe = probe
         self._device = device
         self._desired = desired
         self._conditions = conditions
@@ -63,7 +73,7 @@ class Watch:
 
     def begin(self) -> None:
         """Take note that a look begins."""
-        self._look_at = self._clock.monotonic() + self.vitals.pace()
+        self._look_at = self._clock.monotonic() + self._pace()
 
     def see(self, seen: Observed | Unseen | BackendError, gone: str) -> None:
         """Take note of what a look has shown; ``gone`` is what it means that nothing is there."""
@@ -78,8 +88,9 @@ class Watch:
         self._conditions.note(Condition.DEVICE, trouble)
 
     def end(self) -> None:
-        """Stop looking for peers."""
+        """Stop looking for peers, and asking."""
         self.vitals.end_search()
+        self._probing.end()
 
     def _see(self, seen: Observed | Unseen | BackendError, gone: str) -> None:
         if isinstance(seen, BackendError):
@@ -88,9 +99,15 @@ class Watch:
             self.lose(gone)
         elif isinstance(seen, Observed):
             self._conditions.note(Condition.DEVICE)
-            self.vitals.see(seen, self._conditions.subject)
-            self.vitals.search(self._desired.peers, self._desired.settings)
+            self._probing.look(self._probe())
+            peers, trouble = self._desired.peers, self._probing.trouble
+            self.vitals.see(seen, self._conditions.subject, peers, trouble)
+            self.vitals.search(peers, self._desired.settings)
+            self._look_at = self._clock.monotonic() + self._pace()
             self._compare(seen)
+
+    def _pace(self) -> float:
+        return self._probing.pace(self.vitals.pace())
 
     def _compare(self, observed: Observed) -> None:
         wanted, now = self._desired.device, self._clock.monotonic()

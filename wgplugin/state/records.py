@@ -15,14 +15,15 @@ import msgspec
 from wgplugin.clock import Moment
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
-from wgplugin.model import published
+from wgplugin.model import pool, published
 from wgplugin.model.configuration import Mode
 from wgplugin.model.docker_routes import DockerRoute
 from wgplugin.model.identity import Id
+from wgplugin.model.pool import Pool
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 from wgplugin.model.published import PublishedPort
 
-VERSION = 6
+VERSION = 7
 
 
 class RecordError(PluginError):
@@ -41,12 +42,17 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Network(Record, frozen=True, kw_only=True):
-    """A Docker network: the name of its configuration, and the texts of the tunnel's options.
+    """A Docker network: its configuration or pool, and the texts of the tunnel's options.
 
     ``mtu``: the network's option, in bytes, or None. ``addresses``: the last known IP address of
     each host name in the configuration. ``mode``: that of its creation. In a shared network,
     ``gateways`` are the router's addresses, one in each subnet and in their order, and ``internal``
     is whether nothing goes into the tunnel.
+
+    For a pool, ``used`` are the configurations that containers of the network have had, the latest
+    last, and ``failed`` those that had no handshake at their last use. In a shared network with a
+    pool, ``chosen`` is the router's configuration, and ``since`` and ``why`` are as in
+    `Endpoint`.
     """
 
     configuration: str
@@ -56,6 +62,21 @@ class Network(Record, frozen=True, kw_only=True):
     mode: Mode = "container"
     gateways: tuple[str, ...] = ()
     internal: bool = False
+    used: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    chosen: str = ""
+    since: float = 0.0
+    why: str = ""
+
+    @property
+    def pool(self) -> Pool:
+        """The configurations that it may take."""
+        return pool.read(self.configuration)
+
+    @property
+    def configuration_in_use(self) -> str:
+        """The configuration of a shared network's router, or of a network without a pool."""
+        return self.chosen or self.configuration
 
     @property
     def gateway_values(self) -> tuple[InterfaceAddress, ...]:
@@ -92,6 +113,10 @@ class Endpoint(Record, frozen=True, kw_only=True):
     ``published``: the published ports, with the host's. ``number``: that of the container on its
     link, 0 without published ports. ``targets``: in a shared network, the addresses at which
     published ports reach the container, at most one of each family.
+
+    ``former``: the configurations one of which the device may still have, while it is switched to
+    ``configuration``; none otherwise. All are claimed. In a network with a pool, ``since`` is
+    when the configuration was chosen, in seconds since 1970, and ``why`` says so to the user.
     """
 
     network_id: Id
@@ -108,6 +133,14 @@ class Endpoint(Record, frozen=True, kw_only=True):
     published: tuple[str, ...] = ()
     number: int = 0
     targets: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
+    since: float = 0.0
+    why: str = ""
+
+    @property
+    def claims(self) -> frozenset[str]:
+        """The configurations that nobody else may have."""
+        return frozenset((self.configuration, *self.former))
 
     @property
     def route_values(self) -> tuple[DockerRoute, ...]:
@@ -169,12 +202,18 @@ def _from_5(record: Mapping[str, Any]) -> dict[str, Any]:
     return {**record}
 
 
+def _from_6(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert version 6, which has no pools."""
+    return {**record}
+
+
 _FROM: dict[int, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     1: _from_1,
     2: _from_2,
     3: _from_3,
     4: _from_4,
     5: _from_5,
+    6: _from_6,
 }
 
 R = TypeVar("R", bound=Record)

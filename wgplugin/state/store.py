@@ -202,13 +202,13 @@ class Store:
         self.endpoints = Records(folder / "endpoints", Endpoint, durable=False)
 
     def holder(self, endpoint: Endpoint) -> Endpoint | None:
-        """Return another endpoint that uses an endpoint's configuration now, or None.
+        """Return another endpoint that has one of an endpoint's claims, or None.
 
         The endpoints of one shared network use a configuration together.
         """
         network = self.networks.get(endpoint.network_id)
         is_shared = network is not None and network.mode == "shared"
-        users = (e for e in self.endpoints if e.configuration == endpoint.configuration)
+        users = (each for each in self.endpoints if each.claims & endpoint.claims)
         for other in users:
             is_with_it = is_shared and other.network_id == endpoint.network_id
             if other.id != endpoint.id and not is_with_it:

@@ -20,6 +20,7 @@ __all__ = ["lan"]
 EXAMPLES = ROOT / "examples"
 DNS = "10.64.0.1"
 DNS_SERVER = Path(__file__).parents[1] / "live" / "dns_server.py"
+ADDRESSES = tuple(f"10.64.0.{number}" for number in range(2, 6))
 # Any name: the provider's DNS has its web server, which answers with the address that asks.
 WEBSITE = "www.example.test"
 
@@ -53,9 +54,9 @@ def plugins(name: str) -> None:
 
 
 @pytest.fixture
-def two_files(reader: Reader, provider_with_dns: Provider) -> None:
-    """The files mynet-1 and mynet-2, whose addresses are 10.64.0.2 and 10.64.0.3."""
-    for number, address in ((1, "10.64.0.2"), (2, "10.64.0.3")):
+def files(reader: Reader, provider_with_dns: Provider) -> None:
+    """The files mynet-1 to mynet-4, whose addresses are 10.64.0.2 to 10.64.0.5."""
+    for number, address in enumerate(ADDRESSES, 1):
         private_key = run("wg", "genkey")
         provider_with_dns.admit(run("wg", "pubkey", stdin=private_key), address)
         (host.CONFIGURATIONS / f"mynet-{number}.conf").write_text(
@@ -75,7 +76,11 @@ class Project:
         return run("docker", "compose", "--project-directory", str(self.folder), *arguments)
 
     def service(self, name: str) -> Container:
-        return Container(self.compose("ps", "--quiet", name))
+        (container,) = self.replicas(name)
+        return container
+
+    def replicas(self, name: str) -> list[Container]:
+        return [*map(Container, self.compose("ps", "--quiet", name).split())]
 
 
 def one_container(project: Project) -> None:
@@ -128,9 +133,15 @@ def backend(project: Project) -> None:
     assert "default" not in behind.run("ip", "route")
 
 
+def pool(project: Project) -> None:
+    seen = {each.fetch(WEBSITE) for each in project.replicas("app")}
+    assert seen == {*ADDRESSES}
+
+
 CHECKS: dict[str, Callable[[Project], None]] = {
     "backend": backend,
     "one-container": one_container,
+    "pool": pool,
     "shared-vpn": shared_vpn,
     "two-containers": two_containers,
     "web-app": web_app,
@@ -144,7 +155,7 @@ def test_every_example_is_tried() -> None:
 
 @pytest.mark.parametrize("name", CHECKS)
 def test_example_does_what_its_page_promises(
-    name: str, reader: Reader, two_files: None, lan: tuple[str, ...]
+    name: str, reader: Reader, files: None, lan: tuple[str, ...]
 ) -> None:
     folder = EXAMPLES / name
     page, text = f"examples/{name}/README.md", (folder / "README.md").read_text()

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from tests.e2e.leaks.capture import Address, Frame
 from tests.e2e.leaks.flows import Flow, flow_of
-from tests.e2e.provider import HOST_LINK, PORT
+from tests.e2e.provider import FIRST, PORT, SECOND
 
 Network = IPv4Network | IPv6Network
 
@@ -35,7 +35,8 @@ BYPASSED = ip_address("198.19.77.77")
 DEVICES = "wgp"
 LINKS = "wgpub"
 LINK_NETWORKS = (ip_network("169.254.192.0/19"), ip_network("fd77:6770:7562::/112"))
-ENDPOINT = ip_address("198.51.100.2")
+ENDPOINTS = {site.link: ip_address(f"{site.ipv4}.2") for site in (FIRST, SECOND)}
+ENDPOINT = ENDPOINTS[FIRST.link]
 LIMITED_BROADCAST = ip_address("255.255.255.255")
 
 
@@ -119,11 +120,12 @@ def _is_asked_for(frame: Frame, asked: set[Flow]) -> bool:
 
 def is_wireguard(frame: Frame) -> bool:
     """Tell whether it is WireGuard's own between host and endpoint: messages of types 1 to 4."""
-    if frame.interface != HOST_LINK or frame.ends is None or frame.udp is None:
+    endpoint = ENDPOINTS.get(frame.interface)
+    if endpoint is None or frame.ends is None or frame.udp is None:
         return False
     source, destination, payload = frame.udp
     ends = [*zip(frame.ends, (source, destination), strict=True)]
-    return (ENDPOINT, PORT) in ends and payload[1:4] == bytes(3) and payload[:1] in b"\1\2\3\4"
+    return (endpoint, PORT) in ends and payload[1:4] == bytes(3) and payload[:1] in b"\1\2\3\4"
 
 
 def _is_unroutable(address: Address) -> bool:

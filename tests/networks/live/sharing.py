@@ -29,8 +29,8 @@ class Shared:
     host: LiveHost
     inside: dict[str, Namespace] = field(default_factory=dict)
 
-    async def create(self, **options: str) -> None:
-        await self.host.create_network(NETWORK, "net", POOLS, mode="shared", **options)
+    async def create(self, configuration: str = "net", **options: str) -> None:
+        await self.host.create_network(NETWORK, configuration, POOLS, mode="shared", **options)
 
     async def attach(self, name: str = "e1", number: int = 2, **options: str) -> None:
         """Create an endpoint, as Docker does."""

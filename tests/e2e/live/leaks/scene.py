@@ -185,9 +185,11 @@ class Scene:
         options: tuple[str, ...] = (),
         ports: tuple[str, ...] = (),
         shared: bool | None = None,
+        pool: str = "",
     ) -> Iterator[Tunnel]:
         """A tunnel's network; ``dns`` is the file's DNS, empty for none.
 
+        The network's ``pool`` has this configuration and others, which have been written.
         Peers reach a container on all ports, but in a shared network only its first container on
         these ``ports``.
         """
@@ -197,7 +199,7 @@ class Scene:
         subnets = _subnets() if shared else ()
         kind = _shared(subnets, ports) if shared else ("--ipam-driver", "null")
         opt = [word for option in options for word in ("--opt", option)]
-        with network(name, *kind, *opt, driver=self.driver) as net:
+        with network(pool or name, *kind, *opt, driver=self.driver, name=f"net-{name}") as net:
             own = tuple(address.partition("/")[0] for address in addresses)
             yield Tunnel(net, name, own, subnets)
 

@@ -1,0 +1,1 @@
+"""Networks with a pool of configurations, of which each container gets one of its own."""
