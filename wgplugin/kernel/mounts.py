@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import select
 from pathlib import Path
@@ -31,10 +32,14 @@ class MountNotices:
     def _watch(self) -> select.epoll:
         # The event loop would wait until the file can be read, which is always so. A change is told
         # as a priority event instead; so an epoll of its own, within the loop's, waits for that.
-        descriptor = os.open(MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
-        poll = select.epoll()
-        poll.register(descriptor, select.EPOLLPRI)
-        asyncio.get_running_loop().add_reader(poll.fileno(), self._take)
+        with contextlib.ExitStack() as opened:
+            descriptor = os.open(MOUNTS, os.O_RDONLY | os.O_CLOEXEC)
+            opened.callback(os.close, descriptor)
+            poll = opened.enter_context(select.epoll())
+            poll.register(descriptor, select.EPOLLPRI)
+            asyncio.get_running_loop().add_reader(poll.fileno(), self._take)
+            # Both stay, or neither.
+            opened.pop_all()
         self._changed.set()
         return poll
 

@@ -79,7 +79,7 @@ class Endpoints:
         """
         name = endpoint.configuration
         while holder := self._store.holder(endpoint):
-            if not await self._is_stale(holder):
+            if not await self.is_stale(holder):
                 raise _in_use(name, holder)
             await self._drop(holder)
         if holder := self._tried_for(endpoint):
@@ -179,7 +179,7 @@ class Endpoints:
         """
         for other in self._store.endpoints:
             has_some = any(each.may_take(port) for each in wanted for port in other.ports)
-            if has_some and other.id != endpoint_id and await self._is_stale(other):
+            if has_some and other.id != endpoint_id and await self.is_stale(other):
                 await self._drop(other)
 
     async def is_in_container(self, endpoint_id: str) -> bool:
@@ -250,7 +250,12 @@ class Endpoints:
         ports = await self._routers.ports() if self._routers else ()
         return dict.fromkeys(ports, Location.CONTAINER) | {**await self._host.locations()}
 
-    async def _is_stale(self, endpoint: Endpoint) -> bool:
+    async def is_stale(self, endpoint: Endpoint) -> bool:
+        """Return whether an endpoint is in no container, nor on its way to one.
+
+        Raises:
+            BackendError: the devices can't be listed.
+        """
         return not self._is_new(endpoint) and not await self.is_in_container(endpoint.id)
 
     def _is_new(self, endpoint: Endpoint) -> bool:

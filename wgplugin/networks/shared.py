@@ -263,7 +263,7 @@ class Shared(Common):
         for other in self._endpoints:
             of_this = other.network_id == network.id and other.id != record.id
             # One that a crash left behind has its ports no more.
-            if of_this and await self._endpoints.is_in_container(other.id):
+            if of_this and not await self._endpoints.is_stale(other):
                 others[f"endpoint {other.id:.12}"] = forwards_of(other)
         shared_checks.check_ports(own, others)
 

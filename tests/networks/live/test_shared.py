@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.hosts import DEVICE, IPV4, KEY, NULL_POOL, PEER, PRIVATE_KEY, LiveHost
+from wgplugin.clock import Moment
 from wgplugin.codes import Code
 from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
@@ -300,7 +301,7 @@ async def test_forwarded_port_is_that_of_one_container_that_is_there(
         id="e2",
         network_id="n1",
         configuration="another",
-        created=host.clock.moment(),
+        created=Moment("an earlier boot", 0.0),
         tunnel={"forward": "80:8080"},
         assigned=("172.20.0.3/16",),
     )
@@ -314,6 +315,19 @@ async def test_forwarded_port_is_that_of_one_container_that_is_there(
         assert "80/tcp of the tunnel is that of endpoint e2" in str(await refused(call))
     else:
         await call
+
+
+async def test_of_two_that_ask_for_a_forwarded_port_at_once_one_gets_it(host: LiveHost) -> None:
+    await create_network(host)
+    options = {"wireguard-forward": "80:80"}
+    found = await asyncio.gather(
+        attach(host, "e1", "172.20.0.2/16", options),
+        attach(host, "e2", "172.20.0.3/16", options),
+        return_exceptions=True,
+    )
+    errors = [each for each in found if isinstance(each, PluginError)]
+    assert [error.code for error in errors] == [Code.BAD_FORWARD]
+    assert len([*host.store.endpoints]) == 1
 
 
 async def test_dns_that_is_required_and_not_asked_refuses_the_container(host: LiveHost) -> None:
