@@ -200,6 +200,16 @@ def test_settings_for_programs_have_the_names_and_values_of_the_file(
     assert found.keys() == TUNNEL.keys()
 
 
+def test_probe_outside_the_allowed_ips_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "home.conf"
+    file.write_text(FULL)
+    (tmp_path / "wgplugin.yaml").write_text("defaults: {probe: 'fd00::1'}\n")
+    assert check.run([str(file)], as_json=False) == 0
+    assert "warning: fd00::1 can't be asked through the tunnel" in capsys.readouterr().err
+
+
 def test_files_with_one_private_key_are_warned_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,7 @@ from tests.networks.pooling import (
     write,
 )
 from wgplugin.codes import Code
+from wgplugin.docker import protocol
 from wgplugin.errors import PluginError
 from wgplugin.model.identity import device_name
 
@@ -591,6 +592,30 @@ async def test_different_address_families_make_a_pool(host: PoolHost) -> None:
     assert [
         (bool(answer.interface.address), bool(answer.interface.address_ipv6)) for answer in answers
     ] == [(False, True), (True, True), (True, False)]
+
+
+@pytest.mark.parametrize("of_container", [True, False])
+async def test_what_the_base_edition_does_not_do_is_warned_of(
+    base: BaseHost, caplog: pytest.LogCaptureFixture, of_container: bool
+) -> None:
+    write(base, "vpn-a")
+    if of_container:
+        await base.create_network("n1", "vpn-a")
+        await base.driver.create_endpoint(
+            protocol.CreateEndpointRequest("n1", "e1", options={"wireguard-failback": "60"})
+        )
+        said = "wireguard-failback: it takes the live edition"
+    else:
+        await base.create_network("n1", "vpn-a", probe="10.0.0.1", failback="60")
+        said = "wireguard-probe and wireguard-failback: it takes the live edition"
+    assert [line for line in caplog.messages if line.startswith(said)]
+
+
+async def test_probe_outside_the_allowed_ips_is_warned_of(
+    host: PoolHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    await host.create_network("n1", "vpn-a", probe="192.0.2.7")
+    assert "vpn-a.conf: 192.0.2.7 can't be asked through the tunnel" in caplog.text
 
 
 async def test_limits_of_the_base_edition_are_named(

@@ -22,7 +22,7 @@ from wgplugin.networks import dns
 from wgplugin.networks.asking import answer
 from wgplugin.networks.choosing import Turn
 from wgplugin.networks.claims import Endpoints
-from wgplugin.networks.insides import Insides
+from wgplugin.networks.insides import NEEDS_LIVE, Insides
 from wgplugin.networks.kinds import Joined, NewEndpoint
 from wgplugin.networks.modes import pool_settings
 from wgplugin.networks.patience import Patience
@@ -135,10 +135,19 @@ class Common:
         """Return the warnings that a new network gets in all modes; ``mtu`` is its option."""
         trouble = probe_trouble(config, tunnel)
         return (
+            *self._not_done(tunnel),
             *left_out(file_name, config, tunnel, self._host.families),
             *mtu_warnings(file_name, config, mtu),
             *([f"{file_name}: {trouble}"] if trouble else ()),
         )
+
+    def _not_done(self, tunnel: TunnelSettings) -> tuple[str, ...]:
+        """Return the warning about settings that this edition can't follow."""
+        settings = {"wireguard-probe": tunnel.probe, "wireguard-failback": tunnel.failback}
+        given = [name for name, value in settings.items() if value]
+        if not given or self._insides.limits.sees_tunnels:
+            return ()
+        return (f"{' and '.join(given)}{NEEDS_LIVE} [{Code.NEEDS_LIVE}]",)
 
     async def _ask(
         self,

@@ -9,6 +9,7 @@ from functools import partial
 
 from wgplugin.codes import Code
 from wgplugin.conf.folder import ConfigFolder, Files
+from wgplugin.conf.settings import override
 from wgplugin.errors import BackendError, PluginError
 from wgplugin.model.addresses import check_count, check_subnets
 from wgplugin.model.attachment import (
@@ -165,7 +166,8 @@ class Direct(Common):
         families = self._host.families
         check_endpoints(file_name, config, families)
         await self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
-        for warning in mtu_warnings(file_name, config, network.mtu):
+        options = override(TunnelSettings(), endpoint.tunnel)
+        for warning in (*mtu_warnings(file_name, config, network.mtu), *self._not_done(options)):
             log.warning("%s", warning)
         self._check_count(file_name, endpoint.addresses or config.addresses)
         addresses = container_addresses(

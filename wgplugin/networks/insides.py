@@ -20,7 +20,7 @@ from wgplugin.state.store import Records
 
 log = logging.getLogger(__name__)
 
-NEEDS_LIVE = "needs the live edition, which can look into containers"
+NEEDS_LIVE = ": it takes the live edition, which can look into containers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,13 @@ class Limits:
     ``addresses_per_family``: the number of IPv4 addresses a container can have, and of IPv6.
     ``finds_peers_later``: whether a container may start before a peer's name resolves.
     ``redirects_dns``: whether a container's queries go to the file's IPv4 DNS server.
+    ``sees_tunnels``: whether it knows how a container's tunnel is doing.
     """
 
     addresses_per_family: int
     finds_peers_later: bool
     redirects_dns: bool
+    sees_tunnels: bool
 
 
 class Insides(Protocol):
@@ -111,7 +113,9 @@ class NoInsides:
     """The base edition: Docker does everything in containers."""
 
     edition = "base"
-    limits = Limits(addresses_per_family=1, finds_peers_later=False, redirects_dns=False)
+    limits = Limits(
+        addresses_per_family=1, finds_peers_later=False, redirects_dns=False, sees_tunnels=False
+    )
 
     def __init__(self, endpoints: Iterable[Endpoint], networks: Records[Network]) -> None:
         self._endpoints = endpoints
@@ -162,11 +166,11 @@ class NoInsides:
 
     async def switch(self, endpoint_id: str, configuration: str) -> str:
         """Refuse: the container has the device."""
-        raise PluginError(Code.NEEDS_LIVE, f"wgplugin switch {NEEDS_LIVE}")
+        raise PluginError(Code.NEEDS_LIVE, f"a tunnel can't be switched{NEEDS_LIVE}")
 
     async def wait(self, endpoint_id: str, patience: float) -> str:
         """Refuse: the container has the device."""
-        message = f"wgplugin wait {NEEDS_LIVE}; wireguard-wait works here, too"
+        message = f"a tunnel can't be waited for{NEEDS_LIVE}; wireguard-wait works here, too"
         raise PluginError(Code.NEEDS_LIVE, message)
 
     async def run(self) -> None:

@@ -49,7 +49,12 @@ class Supervisor:
     """Looks after every network in a container, and every router; see `insides.Insides`."""
 
     edition = "live"
-    limits = Limits(addresses_per_family=sys.maxsize, finds_peers_later=True, redirects_dns=True)
+    limits = Limits(
+        addresses_per_family=sys.maxsize,
+        finds_peers_later=True,
+        redirects_dns=True,
+        sees_tunnels=True,
+    )
 
     def __init__(
         self,

@@ -10,7 +10,8 @@ from tests.networks.live.failing import Providers
 from tests.networks.live.sharing import NETWORK, Shared
 from tests.networks.pooling import key
 from wgplugin.codes import Code
-from wgplugin.errors import PluginError
+from wgplugin.errors import BackendError, PluginError
+from wgplugin.model.device import DeviceConfig
 from wgplugin.networks.status import TunnelStatus
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +146,32 @@ async def test_broken_file_is_passed_over(host: Providers) -> None:
         await net.start("e1", 2)
         assert has(net) == key("b")
         assert claims(host) == {"b"}
+
+
+async def test_one_whose_device_cannot_be_made_is_passed_over(host: Providers) -> None:
+    net = Shared(host)
+    async with host.kept():
+        await net.create("a,b")
+        create, refused = host.backend.create, [BackendError(Code.PORT_IN_USE, "in use")]
+
+        async def create_the_second(ifname: str, mtu: int, config: DeviceConfig) -> None:
+            await create(ifname, mtu, config)
+            if refused:
+                raise refused.pop()
+
+        host.backend.create = create_the_second  # type: ignore[method-assign]
+        await net.start("e1", 2)
+        assert has(net) == key("b")
+        assert claims(host) == {"b"}
+
+
+async def test_switch_by_a_container_is_that_of_its_network(host: Providers) -> None:
+    net = Shared(host)
+    async with host.kept():
+        await net.create("a,b")
+        await net.start("e1", 2)
+        assert await host.live.switch("e1", "") == "b"
+        assert has(net) == key("b")
 
 
 async def test_silent_one_is_passed_over_where_the_start_waits(host: Providers) -> None:
