@@ -93,8 +93,6 @@ def switched(scene: Scene) -> Iterator[Switched]:
 
 def test_nothing_leaves_and_nothing_is_left(switched: Switched) -> None:
     wait_until(lambda: is_by(switched.tunnel, switched.box), "the world")
-    switched.switch(NAMES[1])
-    switched.switch(NAMES[0])
     wait_until(lambda: not switched.is_settling(), "the addresses")
     before, rounds = switched.has(), switched.box.rounds()
     switches = SWITCHES_OF_ROUTERS if switched.tunnel.subnets else SWITCHES
