@@ -31,7 +31,8 @@ def is_anew(before: Peer, peer: Peer) -> bool:
 class Silence:
     """What a peer has done since its last answer.
 
-    ``peer``: the peer at the last look at which it had answered. ``at``: when that was.
+    ``peer``: the peer at the last look at which it had answered, without its allowed IPs, which
+    may take much memory. ``at``: when that was.
     ``owes_since``: the first look after which it owed an answer; None if it doesn't. All times are
     in seconds, by one clock.
     """
@@ -43,7 +44,7 @@ class Silence:
     def follow(self, peer: Peer, now: float) -> Silence:
         """Return the same after another look at the peer."""
         if has_answered(self.peer, peer) or is_anew(self.peer, peer):
-            return Silence(peer, now)
+            return Silence(_bare(peer), now)
         if self.owes_since is None and self._is_owing(peer, now):
             return replace(self, owes_since=now)
         return self
@@ -60,5 +61,9 @@ def begin(peer: Peer, now: float) -> Silence:
     One that has never answered owes an answer to all that went to it.
     """
     if peer.received or peer.last_handshake:
-        return Silence(peer, now)
-    return Silence(replace(peer, sent=0), now).follow(peer, now)
+        return Silence(_bare(peer), now)
+    return Silence(replace(_bare(peer), sent=0), now).follow(peer, now)
+
+
+def _bare(peer: Peer) -> Peer:
+    return replace(peer, allowed_ips=())

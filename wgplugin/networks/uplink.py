@@ -60,7 +60,7 @@ class Uplink:
         """Whether the device may still have another configuration."""
         self._owner = owner
         self._services = services
-        self._is_applied = asyncio.Event()
+        self._applied: asyncio.Event | None = None
         self._taken_at = 0.0
         self._begin()
 
@@ -96,7 +96,7 @@ class Uplink:
         self.begin_anew()
         self.switches += 1
         self.is_switching, self._taken_at = True, self._services.clock.monotonic()
-        self._is_applied.clear()
+        self._applied = asyncio.Event()
         self.desired.accept(files)
 
     def note_applied(self, *, is_news: bool) -> None:
@@ -105,11 +105,13 @@ class Uplink:
             self.watch.vitals.note_configured()
         self.desired.moved = frozenset()
         self.is_switching = False
-        self._is_applied.set()
+        if self._applied:
+            self._applied.set()
 
     async def applied(self) -> None:
-        """Wait until the device is as it is wanted."""
-        await self._is_applied.wait()
+        """Wait until the device has the configuration that was taken last."""
+        if self._applied:
+            await self._applied.wait()
 
     def _begin(self) -> None:
         owner, services = self._owner, self._services
