@@ -38,23 +38,29 @@ class PeerHealth:
     owing: float = 0.0
     is_lost: bool = False
 
+    @property
+    def has_never_answered(self) -> bool:
+        """Whether it never had a handshake."""
+        return self.age == math.inf
+
+    def most(self, timings: Timings) -> float:
+        """Return how long it may owe an answer, in seconds."""
+        return timings.down_never if self.has_never_answered else timings.down_after
+
     def down(self, timings: Timings) -> str:
         """Return why the peer is down, for the user; empty if it isn't."""
-        never = self.age == math.inf
-        limit = timings.down_never if never else timings.down_after
+        most = self.most(timings)
         if self.is_lost:
             return "its peer isn't found"
-        if self.owing < limit:
+        if self.owing < most:
             return ""
-        return f"no handshake within {limit:g} s" if never else f"no answer for {limit:g} s"
+        what = "no handshake within" if self.has_never_answered else "no answer for"
+        return f"{what} {most:g} s"
 
 
 def limit(peer: PeerHealth, timings: Timings) -> float:
     """Return the seconds until a peer that owes an answer is down; infinity if it owes none."""
-    if not peer.owing:
-        return math.inf
-    most = timings.down_never if peer.age == math.inf else timings.down_after
-    return max(most - peer.owing, 0.0)
+    return max(peer.most(timings) - peer.owing, 0.0) if peer.owing else math.inf
 
 
 def health(peers: Collection[PeerHealth], timings: Timings) -> tuple[Health, str]:

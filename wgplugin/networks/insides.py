@@ -182,4 +182,4 @@ class NoInsides:
 
     def _pool(self, endpoint: Endpoint) -> str:
         network = self._networks.get(endpoint.network_id)
-        return str(network.pool) if network and network.pool.is_choice else ""
+        return network.pool_text if network else ""

@@ -92,7 +92,7 @@ def tunnel_settings(
     own = override(settings.tunnel(configuration), network.tunnel, options or {})
     if not network.pool.is_choice:
         return replace(own, mode=network.mode)
-    of_pool = override(settings.defaults, network.tunnel, options or {})
+    of_pool = pool_settings(network, settings, options)
     return replace(
         own,
         mode=network.mode,

@@ -52,7 +52,7 @@ class Uplink:
     def __init__(self, owner: Owner, services: Services) -> None:
         """Begin with the owner's configuration."""
         network = services.networks.get(owner.network_id)
-        self.pool = str(network.pool) if network and network.pool.is_choice else ""
+        self.pool = network.pool_text if network else ""
         """The text of its network's pool; empty if it has none."""
         self.switches = 0
         """How often it was switched to another configuration, in this run of the plugin."""

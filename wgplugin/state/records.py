@@ -74,6 +74,11 @@ class Network(Record, frozen=True, kw_only=True):
         return pool.read(self.configuration)
 
     @property
+    def pool_text(self) -> str:
+        """The text of its pool; empty if it has one configuration alone."""
+        return self.configuration if self.pool.is_choice else ""
+
+    @property
     def configuration_in_use(self) -> str:
         """The configuration of a shared network's router, or of a network without a pool."""
         return self.chosen or self.configuration
