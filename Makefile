@@ -11,8 +11,8 @@ REPOSITORY ?=
 ARCHES ?= amd64 arm64
 export INSTALL BASE PLUGIN EDITION CONFIG_DIR LOG_LEVEL
 
-SOURCES := $(addprefix plugin/,Dockerfile build.sh exercise.py rootfs.py) \
-	$(shell find wgplugin -name '*.py') requirements.lock
+SOURCES := $(addprefix plugin/,Dockerfile build.sh exercise.py exercise_commands.py rootfs.py) \
+	$(shell find wgplugin -name '*.py') requirements.lock requirements-commands.lock
 VENV := .venv/.up-to-date
 PYTHON := .venv/bin/python
 LAB := python3 -m tests.lab
@@ -27,7 +27,7 @@ AT_ONCE ?= $(if $(filter 1,$(shell nproc)),2,4)
 BENCH_DOCKER := 28.5
 BENCH ?= attach growth peers crowded runs transfer start memory size enable
 BENCH_LIVE ?= live-rest live-join live-runs live-routes live-edit
-BENCH_SHARED ?= shared-attach shared-crowd shared-transfer
+BENCH_SHARED ?= shared-attach shared-crowd shared-transfer hub
 BENCH_PORTS ?= ports-requests ports-transfer
 EFFORT ?= 1
 DOCKER_ANSWERS := docker info >/dev/null 2>&1
@@ -37,7 +37,7 @@ install = if [ "$(INSTALL)" = yes ]; then apt-get update -qq && apt-get install 
 	else echo "missing: apt-get install $(1), or run again with INSTALL=yes"; exit 1; fi
 need = command -v $(1) >/dev/null || { $(call install,$(2)); }
 
-# build OUTPUT.tar [ARCH]
+# build ROOTFS.tar COMMANDS.tar [ARCH]
 build = mkdir -p build; if $(DOCKER_ANSWERS); then plugin/build.sh $(1); \
 	else echo "no Docker answers here: building in the lab"; $(LAB) build -- plugin/build.sh $(1); fi
 
@@ -75,7 +75,7 @@ LESS_28.5 := $(PLANTED)
 LESS_26.1 := $(OLDER) $(addprefix tests/e2e/,faults leaks test_install.py test_refusals.py test_registry.py)
 LESS_20.10 := $(OLDER) $(addprefix tests/e2e/faults/test_,full_disk.py plugin_disabled.py plugin_dies.py)
 LIVE_28.5 := .
-LIVE_26.1 := test_refusals.py test_setting_up.py test_status.py
+LIVE_26.1 := test_refusals.py test_setting_up.py test_status.py hub/test_reach.py
 LIVE_20.10 := $(LIVE_26.1) pools shared/test_one_key.py ports/test_second_network.py \
 	leaks/test_changes.py leaks/test_order.py leaks/shared/test_dockerd.py
 
@@ -140,25 +140,28 @@ soak: tools rootfs $(VENV) ## the long tests: a storm of containers, thousands o
 		python3 -m pytest -p no:cacheprovider -s tests/soak/test_shared.py
 	POWER_CUTS=$${POWER_CUTS:-5} $(PYTHON) -m pytest -s tests/power_cut
 
-rootfs: build/rootfs.tar ## the plugin's root file system: build/rootfs.tar
+# The plugin's root file system, and that of the commands.
+rootfs: build/rootfs.tar build/commands.tar ## what is installed: build/rootfs.tar, build/commands.tar
 
-build/rootfs.tar: $(SOURCES)
-	@$(call build,$@)
+build/rootfs.tar build/commands.tar &: $(SOURCES)
+	@$(call build,build/rootfs.tar build/commands.tar)
 
-# For machines of one kind: amd64 or arm64.
-build/rootfs-%.tar: $(SOURCES)
-	@$(call build,$@ $*)
+# For machines of one kind: amd64 or arm64. Of a pattern, one run of the recipe makes both.
+build/rootfs-%.tar build/commands-%.tar: $(SOURCES)
+	@$(call build,build/rootfs-$*.tar build/commands-$*.tar $*)
 
 plugin: rootfs docker ## make the plugin PLUGIN from the root file system (docker plugin create)
 	@plugin/create.sh '$(PLUGIN)' '$(EDITION)' build/rootfs.tar
 
-install: ## install PLUGIN and enable it, with the configurations of CONFIG_DIR
+install: ## install PLUGIN and enable it, with the configurations of CONFIG_DIR; and docker wireguard
 	@plugin/needs.sh docker wireguard config_dir
 	@$(MAKE) --no-print-directory --silent rootfs
 	@plugin/install.sh build/rootfs.tar
+	@plugin/install_command.sh build/commands.tar
 
 uninstall: docker ## disable PLUGIN and remove it; its networks must be removed before
 	@plugin/uninstall.sh
+	@plugin/uninstall_command.sh
 
 release: docker ## push both editions, for ARCHES, to REPOSITORY as VERSION
 	@plugin/releasable.sh '$(VERSION)' '$(REPOSITORY)'
@@ -168,11 +171,13 @@ release: docker ## push both editions, for ARCHES, to REPOSITORY as VERSION
 lint-workflows: ## actionlint for .github/workflows (needs Go)
 	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-lock: ## renew requirements.lock and requirements-dev.lock (needs uv)
+lock: ## renew the lock files: requirements*.lock (needs uv)
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
 		pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
 		pyproject.toml --group dev --output-file requirements-dev.lock
+	uv pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-annotate \
+		pyproject.toml --extra commands --output-file requirements-commands.lock
 
 clean: ## remove what was built here (not the lab's cache: python3 -m tests.lab clean)
 	rm -rf build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -15,6 +15,7 @@ from bench import (
     attach,
     containers,
     crowded,
+    hub,
     live_edit,
     live_join,
     live_rest,
@@ -63,6 +64,7 @@ MEASUREMENTS: dict[str, Callable[[Root, Any], Table]] = {
     "shared-attach": lambda root, wanted: shared.measure_shared_attach(root, wanted.effort),
     "shared-crowd": lambda root, wanted: shared.measure_shared_crowd(root, wanted.effort),
     "shared-transfer": lambda root, wanted: shared_transfer.measure_shared_transfer(wanted.effort),
+    "hub": lambda root, wanted: hub.measure_hub(root, wanted.effort),
     "ports-requests": lambda root, wanted: ports.measure_ports(ports.PAGES, wanted.effort),
     "ports-transfer": lambda root, wanted: ports.measure_ports(ports.TRANSFER, wanted.effort),
 }

@@ -85,6 +85,11 @@ class Host:
         self.sandboxes: list[Sandbox] = []
         self._folder = folder
 
+    @property
+    def pins(self) -> Path:
+        """The folder of the files that stand for routers' namespaces, by networks' ids."""
+        return self._folder.parent / "wgplugin"
+
     def sandbox(self, attachment: Attachment) -> Sandbox:
         """Return the namespace of an attachment's container, which isn't made yet."""
         return Sandbox(self._folder / attachment.sandbox, attachment.address)

@@ -62,4 +62,4 @@ for target in TARGETS:
     owner = functools.reduce(getattr, outer, import_module(module))
     setattr(owner, name, timed(target, getattr(owner, name)))
 signal.signal(signal.SIGUSR1, write)
-runpy.run_module("wgplugin", run_name="__main__", alter_sys=True)
+runpy.run_module("wgplugin.start", run_name="__main__", alter_sys=True)

@@ -25,4 +25,4 @@ def timed_run(handle: asyncio.Handle) -> None:
 
 
 asyncio.Handle._run = timed_run  # type: ignore[assignment, method-assign]
-runpy.run_module("wgplugin", run_name="__main__", alter_sys=True)
+runpy.run_module("wgplugin.start", run_name="__main__", alter_sys=True)

@@ -1,10 +1,12 @@
-"""Make the plugin's root file system: what the plugin uses of Python, as bytecode, and no more.
+"""Make a program's root file system: what the program uses of Python, as bytecode, and no more.
 
-    python3 -I -X no_debug_ranges rootfs.py FULL ROOTFS
+    python3 -I -X no_debug_ranges rootfs.py FULL ROOTFS MODULE EXERCISE [FOLDER…]
 
-FULL is a folder with the plugin and its dependencies in usr/lib/python3/dist-packages. It is
-completed with this machine's own Python and turned into a root in which `exercise.py` runs; what
-that uses goes into ROOTFS, where the same must then run again. Runs as root, on Debian.
+FULL is a folder with the package and its dependencies in usr/lib/python3/dist-packages. It is
+completed with this machine's own Python and turned into a root in which the script EXERCISE runs;
+what that uses goes into ROOTFS, where the same must then run again, and MODULE as a program. Each
+FOLDER is made there, too. There are two programs: the plugin, and the commands. Runs as root, on
+Debian.
 """
 
 from __future__ import annotations
@@ -19,19 +21,16 @@ import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
-EXERCISE = Path(__file__).with_name("exercise.py")
 PYTHON = Path("usr/bin/python3")
 STDLIB = Path(sysconfig.get_path("stdlib")).relative_to("/")
 SITE = Path("usr/lib/python3/dist-packages")
 
 FOLDERS = (
     "dev",
-    "etc/wireguard",
+    "etc",
     "proc",
-    "run/docker/plugins",
     "sys",
     "tmp",
-    "var/lib/wgplugin",
     # Python looks for this one, even where all its modules are elsewhere.
     f"{STDLIB}/lib-dynload",
 )
@@ -132,6 +131,8 @@ class tcmsg(nlmsg):
 REPLACED = {
     # See WITHOUT.
     STDLIB / "ssl.py": SSL,
+    # 34 kB, and 0.1 MB of memory of a plugin with a hub: dnslib's times of signatures.
+    STDLIB / "calendar.py": "",
     # 16 kB, 0.2 ms.
     STDLIB / "ctypes/util.py": LIBRARIES,
     # 170 kB, 4.3 ms, 0.6 MB of memory.
@@ -161,15 +162,17 @@ REPLACED = {
 AS_SOURCE = (SITE / "anyio/__init__.py", SITE / "anyio/abc/__init__.py")
 
 
-def main(full: Path, rootfs: Path) -> None:
-    """Complete `full`, and make `rootfs` of what is used of it."""
+def main(full: Path, rootfs: Path, module: str, script: Path, folders: list[str]) -> None:
+    """Complete `full`, and make `rootfs` of what `script` uses of it."""
     add_python(full)
     add_system(full)
-    for path in exercise(full):
+    for path in exercise(full, script):
         add_module(full, rootfs, path)
     add_system(rootfs)
-    exercise(rootfs)
-    run(rootfs, "-m", "wgplugin", "--version")
+    exercise(rootfs, script)
+    run(rootfs, "-m", module, "--version")
+    for name in folders:
+        (rootfs / name).mkdir(parents=True, exist_ok=True)
     settle(rootfs)
 
 
@@ -207,20 +210,20 @@ def libraries(files: Iterable[Path]) -> set[Path]:
     return {path.parent.resolve() / path.name for path in found}
 
 
-def exercise(root: Path) -> list[Path]:
-    """Run `exercise.py` in a root; return the modules that it used."""
+def exercise(root: Path, script: Path) -> list[Path]:
+    """Run an exercise in a root; return the modules that it used."""
     folder = root / "tmp/exercise"
     folder.mkdir()
-    shutil.copy(EXERCISE, folder)
+    shutil.copy(script, folder)
     inside = Path("/", folder.relative_to(root))
-    run(root, str(inside / EXERCISE.name), str(inside))
+    run(root, str(inside / script.name), str(inside))
     used = [Path(name).relative_to("/") for name in (folder / "used").read_text().splitlines()]
     shutil.rmtree(folder)
     return [path for path in used if path.is_relative_to("usr/lib")]
 
 
 def run(root: Path, *arguments: str) -> None:
-    """Run Python in a root, as the plugin does."""
+    """Run Python in a root, as the programs do."""
     subprocess.run(["chroot", root, f"/{PYTHON}", "-I", "-B", *arguments], check=True)
 
 
@@ -235,8 +238,8 @@ def add_module(full: Path, rootfs: Path, path: Path) -> None:
             cfile=str(target.with_suffix(".pyc")),
             dfile=f"/{path}",
             doraise=True,
-            # No docstrings: 890 kB, 0.9 ms, 1.0 MB of memory. The command line's own is its help.
-            optimize=0 if path == SITE / "wgplugin/__main__.py" else 2,
+            # No docstrings: 890 kB, 0.9 ms, 1.0 MB of memory.
+            optimize=2,
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
     if path.suffix == ".so":
@@ -261,4 +264,4 @@ def settle(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), sys.argv[5:])

@@ -70,7 +70,7 @@ class Host:
     def start(self) -> None:
         """Start the plugin, as anew."""
         self.store = Store(self.folder / "state")
-        self.plugin = self.assemble(ConfigFolder(self.folder, self._settings))
+        self.plugin = self.assemble(ConfigFolder(self.folder, self._settings, self.clock.wall))
         self.driver, self.upkeep = self.plugin.driver, self.plugin.upkeep
 
     def assemble(self, folder: ConfigFolder) -> Plugin:

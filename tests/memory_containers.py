@@ -48,6 +48,8 @@ class Namespace:
     others: frozenset[OtherNetwork] = frozenset()
     links: dict[str, Link] = field(default_factory=dict)
     hangs: bool = False
+    names: Callable[[bytes], bytes | None] = lambda query: None
+    """Docker's resolver."""
     open: list["MemoryContainer"] = field(default_factory=list)
 
     def found(self, owner: int, device: str = "") -> Found:
@@ -285,6 +287,10 @@ class MemoryContainer:
     async def probe(self, device: str, target: Probe, patience: float) -> bool:
         await self._kernel.obey("probe", self.inside)
         return target not in self._kernel.silent
+
+    async def ask_names(self, query: bytes, seconds: float) -> bytes | None:
+        await self._kernel.obey("ask_names", self.inside)
+        return self.inside.names(query)
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         await self._kernel.obey("configure", self.inside)

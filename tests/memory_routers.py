@@ -11,6 +11,7 @@ from wgplugin.errors import BackendError
 from wgplugin.model.backends import Observed, Router, RouterApplied
 from wgplugin.model.configuration import Probe
 from wgplugin.model.device import Device, DeviceConfig, Key, diff
+from wgplugin.model.prefixes import IPAddress
 from wgplugin.model.published import Link
 from wgplugin.model.router import RouterPlan
 
@@ -26,6 +27,8 @@ class Space:
     guarded: bool = True
     links: dict[str, Link] = field(default_factory=dict)
     """Its link, if it has one."""
+    listening: tuple[frozenset[IPAddress], int] = frozenset(), 0
+    """The addresses and the port that listen() was called with last."""
     open: list["MemoryRouter"] = field(default_factory=list)
 
     def give_notice(self) -> None:
@@ -147,6 +150,11 @@ class MemoryRouter:
     async def probe(self, device: str, target: Probe, patience: float) -> bool:
         await self._kernel.obey("probe")
         return target not in self._kernel.silent
+
+    async def listen(self, addresses: Collection[IPAddress], port: int) -> tuple[int, ...]:
+        await self._kernel.obey("listen")
+        self.space.listening = frozenset(addresses), port
+        return ()
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         await self._kernel.obey("configure")

@@ -34,6 +34,9 @@ LIBRARIES = {
     "uvicorn": {"top"},
     "yaml": {"conf"},
     "prometheus_client": {"networks"},
+    "nacl": {"cli"},
+    "segno": {"cli"},
+    "dnslib": {"networks"},
 }
 INPUT_AND_OUTPUT = {"asyncio", "logging", "os", "pathlib", "socket", "subprocess", "threading"}
 
@@ -117,6 +120,17 @@ def test_serve_alone_picks_a_kernel(kernel: str) -> None:
         if kernel in imported((PACKAGE / module).read_text()) and room_of(module) != "kernel"
     ]
     assert users == [Path("serve.py")]
+
+
+def test_commands_for_a_person_are_apart_from_the_plugin() -> None:
+    """The plugin's root file system is without them."""
+
+    def uses(module: Path) -> bool:
+        names = imported((PACKAGE / module).read_text())
+        return any(name.startswith("wgplugin.cli") for name in names)
+
+    users = [module for module in MODULES if room_of(module) != "cli" and uses(module)]
+    assert users == [Path("__main__.py")]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)

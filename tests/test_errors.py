@@ -47,7 +47,7 @@ def table(group: str) -> list[Line]:
     return [Line(*(cell.strip() for cell in row.strip("|").split("|"))) for row in rows[2:]]
 
 
-LINES = [line for group in "12345" for line in table(group)]
+LINES = [line for group in "123456" for line in table(group)]
 
 
 def codes_of(text: str) -> list[str]:

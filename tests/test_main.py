@@ -1,4 +1,4 @@
-"""The program as Docker starts it: early on a private socket, and gone when told."""
+"""The program: early on a private socket, and gone when told."""
 
 import contextlib
 import os

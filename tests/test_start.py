@@ -44,12 +44,20 @@ def test_base_edition_loads_neither_the_live_one_nor_what_only_some_ask_for() ->
     assert not rare & set(modules)
 
 
+def test_live_edition_loads_the_library_of_names_for_a_hub_alone() -> None:
+    script = "import sys, wgplugin.networks.supervisor; print(*sys.modules)"
+    command = [sys.executable, "-c", script]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "wgplugin.networks.name_service" in modules
+    assert not {"dnslib", "wgplugin.networks.name_resolver"} & set(modules)
+
+
 START = """
 import runpy, sys
-import wgplugin.__main__, wgplugin.listener
+import wgplugin.program, wgplugin.listener
 wgplugin.listener.SOCKET, only_start = sys.argv.pop(1), sys.argv.pop(1)
 if only_start:
-    wgplugin.__main__.main = lambda listener: 0
+    wgplugin.program.main = lambda listener: 0
 runpy.run_module("wgplugin.start", run_name="__main__", alter_sys=True)
 """
 """Runs the program with a private socket in place of Docker's, or no more than its start."""
@@ -104,3 +112,11 @@ def test_other_socket_leaves_a_running_plugin_its_own(running: Path, tmp_path: P
             connect(running)
         finally:
             process.kill()
+
+
+@pytest.mark.parametrize("command", ["status", "check", "__complete"])
+def test_plugin_s_own_program_has_no_command_for_a_person(command: str) -> None:
+    program = [sys.executable, "-m", "wgplugin.start", command]
+    run = subprocess.run(program, capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    assert run.returncode == 2
+    assert "(choose from" in run.stderr

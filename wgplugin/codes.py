@@ -43,6 +43,7 @@ class Code(StrEnum):
     NO_MATCH = "WG126"
     NO_POOL = "WG127"
     LEFT_OUT = "WG128"
+    NEEDS_ROUTER = "WG129"
 
     # Files and configurations.
     NO_SUCH_FILE = "WG201"
@@ -74,6 +75,7 @@ class Code(StrEnum):
     SHARED_RANGE = "WG227"
     SMALL_MTU = "WG228"
     ODD_SPACE = "WG229"
+    BAD_NOTE = "WG230"
 
     # Settings: wgplugin.yaml, and the same in options and in the environment.
     NOT_YAML = "WG301"
@@ -106,6 +108,7 @@ class Code(StrEnum):
     NO_HANDSHAKE = "WG416"
     TUNNEL_DOWN = "WG417"
     NOT_PROBED = "WG418"
+    NAMES_NOT_SERVED = "WG419"
 
     # The plugin itself: Docker's calls, its state, its command line.
     BAD_REQUEST = "WG501"
@@ -121,3 +124,20 @@ class Code(StrEnum):
     COMMAND_LINE = "WG511"
     NO_SUCH_TUNNEL = "WG512"
     NO_ENGINE = "WG513"
+
+    # Hubs and their peers: the commands that edit a hub's file.
+    PEER_EXISTS = "WG601"
+    NO_SUCH_PEER = "WG602"
+    OUTSIDE_HUB = "WG603"
+    ADDRESS_TAKEN = "WG604"
+    HUB_FULL = "WG605"
+    EXPIRED = "WG606"
+    KEY_TAKEN = "WG607"
+    NO_HUB_ENDPOINT = "WG608"
+    BEING_WRITTEN = "WG609"
+    NOT_WRITABLE = "WG610"
+    FILE_EXISTS = "WG611"
+    NOT_A_HUB = "WG612"
+    WHICH_HUB = "WG613"
+    NO_ROUTES = "WG614"
+    BAD_HUB_OPTION = "WG615"

@@ -15,9 +15,9 @@ from wgplugin.listener import SOCKET, listen
 def main() -> int:
     """Listen if Docker starts this, then run the command line; return the exit status."""
     listener = listen(SOCKET) if sys.argv[1:] == ["serve"] else None
-    from wgplugin import __main__
+    from wgplugin import program
 
-    return __main__.main(listener)
+    return program.main(listener)
 
 
 if __name__ == "__main__":

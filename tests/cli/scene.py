@@ -84,6 +84,15 @@ class FakeDocker:
     networks: dict[str, str] = field(default_factory=dict)
     containers: dict[str, dict[str, str]] = field(default_factory=dict)
     failure: int = 0
+    listed: list[dict[str, Any]] = field(default_factory=list)
+    """All networks, as Docker lists them."""
+    plugins: list[dict[str, Any]] = field(default_factory=list)
+    """All plugins, likewise."""
+
+    async def list_all(self, request: Request) -> Response:
+        if self.failure:
+            return _json({"message": "it fails"}, self.failure)
+        return _json(self.listed if request.url.path == "/networks" else self.plugins)
 
     async def answer(self, request: Request) -> Response:
         kind, name = request.url.path.split("/")[1], request.path_params["name"]
@@ -103,7 +112,8 @@ class FakeDocker:
     def at(self, path: Path) -> Iterator[None]:
         """Serve on a socket while the block lasts."""
         paths = ("/networks/{name}", "/containers/{name}/json")
-        routes = [Route(path, self.answer) for path in paths]
+        lists = [Route(path, self.list_all) for path in ("/networks", "/plugins")]
+        routes = [*lists, *(Route(path, self.answer) for path in paths)]
         with serving(Starlette(routes=routes), path):
             yield
 

@@ -152,7 +152,8 @@ def test_settings_of_a_shared_network_are_checked_and_reported(
         "    forward: [8443:172.20.0.5:443, 53:172.20.0.5:53/udp]\n"
     )
     assert check.run([str(file)], as_json=False) == 0
-    said = "mode shared; nat on; isolate on; forwards 8443:172.20.0.5:443/tcp, 53:172.20.0.5:53/udp"
+    ports = "8443:172.20.0.5:443/tcp, 53:172.20.0.5:53/udp"
+    said = f"mode shared; nat auto; isolate on; forwards {ports}"
     out = capsys.readouterr().out
     assert said in re.sub(r"\s+", " ", out)
     assert out.count("mode shared") == 1

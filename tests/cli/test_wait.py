@@ -42,7 +42,7 @@ def test_tunnel_that_is_down_ends_it(host: Scene, capsys: Captured) -> None:
     out, err = capsys.readouterr()
     assert (out, err) == (
         "",
-        "vpn-a (a1a1a1a1a1a1) is down; wgplugin status shows more [WG417]\n",
+        "vpn-a (a1a1a1a1a1a1) is down; docker wireguard status shows more [WG417]\n",
     )
 
 

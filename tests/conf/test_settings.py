@@ -64,7 +64,7 @@ def test_option_means_the_same_in_the_file(
         ("x", "on", "there are: dns, sink, bypass, default"),
         ("dns", KEY, "wireguard-dns: this isn't warn"),
         ("mode", "router", "wireguard-mode: 'router' isn't container or shared"),
-        ("nat", "1", "wireguard-nat: '1' isn't on or off"),
+        ("nat", "1", "wireguard-nat: '1' isn't auto, on or off"),
         ("forward", "8443", "wireguard-forward: '8443' isn't a forwarded port; write PORT:ADDRESS"),
         ("forward", "1:2,", "wireguard-forward: this isn't a forwarded port"),
         ("forward", "80:fd00::5:80", "'80:fd00::5:80' isn't a forwarded port; write PORT:ADDRESS"),

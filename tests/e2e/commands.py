@@ -47,6 +47,11 @@ def succeeds(*command: str) -> bool:
     return True
 
 
+def exit_status(*command: str) -> int:
+    """Run a command to its end, whatever becomes of it, and return its exit status."""
+    return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode
+
+
 def wait_until(happened: Callable[[], bool], what: str) -> None:
     """Wait for something outside of our reach, asking again and again."""
     end = time.monotonic() + TIMEOUT

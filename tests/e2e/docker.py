@@ -64,6 +64,11 @@ def make(target: str, config_dir: Path) -> None:
     run("make", target, f"PLUGIN={PLUGIN}", f"CONFIG_DIR={config_dir}", "LOG_LEVEL=debug")
 
 
+def wireguard(*arguments: str) -> tuple[str, ...]:
+    """Return the command `docker wireguard`, which is installed with a plugin."""
+    return ("docker", "wireguard", *arguments)
+
+
 @cache
 def state_folder() -> Path:
     """Return the folder where the plugin keeps its state, as the host sees it."""

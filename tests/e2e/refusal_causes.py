@@ -332,6 +332,8 @@ OTHER_CODES = {
     Code.NO_MATCH: AT_NETWORK_CREATE,
     Code.NO_POOL: COMMANDS,
     Code.LEFT_OUT: WARNING,
+    Code.NEEDS_ROUTER: AT_NETWORK_CREATE,
+    Code.BAD_NOTE: "a mistake in a file, as others; tests/conf/test_notes.py",
     Code.FILE_NAME: COMMANDS,
     Code.COMMAND_IGNORED: WARNING,
     Code.IGNORED: WARNING,
@@ -357,6 +359,7 @@ OTHER_CODES = {
     Code.NO_HANDSHAKE: POOLS,
     Code.TUNNEL_DOWN: WARNING,
     Code.NOT_PROBED: WARNING,
+    Code.NAMES_NOT_SERVED: WARNING,
     Code.BAD_REQUEST: NOT_HERE,
     Code.TOO_LATE: NOT_HERE,
     Code.FAILED: NOT_HERE,
@@ -368,5 +371,6 @@ OTHER_CODES = {
     Code.COMMAND_LINE: COMMANDS,
     Code.NO_SUCH_TUNNEL: COMMANDS,
     Code.NO_ENGINE: COMMANDS,
+    **dict.fromkeys([code for code in Code if code.startswith("WG6")], COMMANDS),
 }
 """The codes without a cause here, each with its reason."""

@@ -28,11 +28,13 @@ def copy_sources(folder: Path, version: str = __version__, arch: str = "") -> So
     (folder / "wgplugin").mkdir(parents=True)
     (folder / "wgplugin/__init__.py").write_text(f'__version__ = "{version}"\n')
     shutil.copytree(CHECKOUT / "plugin", folder / "plugin")
-    for name in ("Makefile", "requirements.lock"):
+    for name in ("Makefile", "requirements.lock", "requirements-commands.lock"):
         shutil.copy(CHECKOUT / name, folder)
     (folder / "build").mkdir()
-    archive = folder / f"build/rootfs{arch and f'-{arch}'}.tar"
+    suffix = arch and f"-{arch}"
+    archive = folder / f"build/rootfs{suffix}.tar"
     shutil.copyfile(CHECKOUT / "build/rootfs.tar", archive)
+    shutil.copy(CHECKOUT / "build/commands.tar", archive.with_name(f"commands{suffix}.tar"))
     # Docker refuses two plugins whose files are all the same.
     (folder / "copy").write_text(str(folder))
     run("tar", "--append", "--file", str(archive), "--directory", str(folder), "./copy")

@@ -55,6 +55,7 @@ def test_second_install_of_a_build_changes_nothing_and_says_so(
         said = run(*install(sources, configurations.folder))
         assert box.fetch(WEB_IPV4) == "10.8.40.1"
     assert "is installed and enabled already" in said
+    assert "docker wireguard is installed already" in said
     assert plugin_id() == first
 
 

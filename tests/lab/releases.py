@@ -17,6 +17,7 @@ COMMON_PACKAGES = (
     "python3",
     "python3-pytest",
     "python3-yaml",
+    "python3-zxing-cpp",
     "tcpdump",
     "wireguard-tools",
 )

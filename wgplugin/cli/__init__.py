@@ -1,1 +1,1 @@
-"""The commands for people: ``wgplugin check`` and ``wgplugin status``."""
+"""The commands for people, of ``wgplugin`` and ``docker wireguard``."""

@@ -20,6 +20,7 @@ from wgplugin.model.attachment import (
     tunnel_mtu,
 )
 from wgplugin.model.configuration import InterfaceConfig, PeerEndpoint, TunnelSettings
+from wgplugin.model.hub import has_nat
 from wgplugin.model.prefixes import InterfaceAddress, Prefix
 
 # Stand-ins for the addresses that Docker will assign: for the routes, only the family matters.
@@ -110,7 +111,7 @@ def report(config: InterfaceConfig, tunnel: TunnelSettings) -> Report:
         edition="base" if len(families) == len(set(families)) and not is_shared else "live",
         peers=tuple(_peers(config)),
         mode=tunnel.mode,
-        nat=tunnel.nat,
+        nat=has_nat(config, tunnel),
         isolate=tunnel.isolate,
         forwards=_texts(tunnel.forward),
     )
@@ -237,8 +238,9 @@ def _of_pools(tunnel: TunnelSettings) -> Iterator[tuple[str, str]]:
         yield "wait-fail", tunnel.wait_fail
 
 
-def _shared_text(nat: bool, isolate: bool, forwards: Iterable[str]) -> str:
-    switches = f"nat {'on' if nat else 'off'}; isolate {'on' if isolate else 'off'}"
+def _shared_text(nat: bool | None, isolate: bool, forwards: Iterable[str]) -> str:
+    text = "auto" if nat is None else "on" if nat else "off"
+    switches = f"nat {text}; isolate {'on' if isolate else 'off'}"
     return f"shared; {switches}; forwards {', '.join(forwards) or 'none'}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from wgplugin.networks.status import Status, TunnelStatus
 
@@ -15,8 +15,7 @@ HEAD = (
 def table(status: Status, now: float) -> str:
     """Return a status as a table for people; ``now`` is in seconds since 1970."""
     rows = [HEAD, *(row for tunnel in status.tunnels for row in _rows(tunnel, now))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    lines = [columns(rows)]
     for tunnel in status.tunnels:
         if tunnel.pool:
             lines.append(f"{tunnel.configuration}: {_choice(tunnel, now)}")
@@ -30,6 +29,12 @@ def table(status: Status, now: float) -> str:
     return "\n".join(lines)
 
 
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines whose cells stand below each other."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
 def _rows(tunnel: TunnelStatus, now: float) -> Iterable[tuple[str, ...]]:
     endpoint = tunnel.endpoint[:12] or "router"
     head = (tunnel.configuration, endpoint, tunnel.health, tunnel.interface or "-")
@@ -39,7 +44,7 @@ def _rows(tunnel: TunnelStatus, now: float) -> Iterable[tuple[str, ...]]:
     for peer in tunnel.peers:
         yield (
             *head,
-            peer.public_key[:8] + "…",
+            peer.name or peer.public_key[:8] + "…",
             peer.endpoint or "-",
             f"{age(now - peer.last_handshake)} ago" if peer.last_handshake else "never",
             size(peer.received_bytes),

@@ -52,7 +52,9 @@ def _up(name: str, network: str | None, given: Path | None, end: float, timeout:
     for each in found:
         health = client.wait(each.socket, each.id, max(end - time.monotonic(), 0))
         if health == "down":
-            raise PluginError(Code.TUNNEL_DOWN, f"{each} is down; wgplugin status shows more")
+            raise PluginError(
+                Code.TUNNEL_DOWN, f"{each} is down; docker wireguard status shows more"
+            )
         if health != "up":
             message = f"{each} had no handshake within {timeout:g} s"
             raise PluginError(Code.NO_HANDSHAKE, message)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from wgplugin.conf.settings import FILE_NAME, MAX_FILE_SIZE, Settings
 from wgplugin.errors import ConfigError, Fault, FileError
 from wgplugin.files import read_file, stamp
 from wgplugin.model.configuration import InterfaceConfig
+from wgplugin.model.hub import present
 
 if TYPE_CHECKING:
     from wgplugin.conf.links import Layout
@@ -28,21 +30,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """A configuration and the settings at one moment; ``version`` as by ConfigFolder.version()."""
+    """A configuration and the settings at one moment; ``version`` as by ConfigFolder.version().
+
+    ``config`` is without the peers that have expired. ``until``: when the next one does, in seconds
+    since 1970; None for never.
+    """
 
     config: InterfaceConfig
     settings: Settings
     version: str
+    until: int | None = None
 
 
 class ConfigFolder:
     """Reads configurations by name; never writes, as the files belong to the user."""
 
-    def __init__(self, path: Path, base: Settings | None = None) -> None:
+    def __init__(
+        self, path: Path, base: Settings | None = None, wall: Callable[[], float] = time.time
+    ) -> None:
         """Serve the folder ``path``, which may be empty and may change at any time.
 
-        ``base``: the settings that wgplugin.yaml overrides; None for the built-in ones.
+        ``base``: the settings that wgplugin.yaml overrides; None for the built-in ones. ``wall``
+        returns the seconds since 1970, by the host's date.
         """
+        self._wall = wall
         self._path = path
         self._base = base or Settings()
         self._kept_settings = (b"", self._base)
@@ -100,9 +111,10 @@ class ConfigFolder:
 
     def _files(self, name: str) -> Files:
         data = self._configuration(name)
-        parsed = parser.parse(data, f"{name}.conf")
+        found = present(parser.parse(data, f"{name}.conf"), self._wall())
         settings = self._settings()
-        return Files(parsed, self._parsed_settings(settings), _version(data, settings))
+        version = _version(data, settings)
+        return Files(found.config, self._parsed_settings(settings), version, found.until)
 
     def _parsed_settings(self, data: bytes) -> Settings:
         kept, parsed = self._kept_settings

@@ -17,6 +17,7 @@ from wgplugin.conf.endpoint import endpoint
 from wgplugin.conf.values import AllowedIPChange
 from wgplugin.model.configuration import PeerEndpoint
 from wgplugin.model.device import AllowedIP, Key
+from wgplugin.model.notes import HubNote, PeerNote
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress
 from wgplugin.redact import shown
 
@@ -53,6 +54,7 @@ class InterfaceDraft:
     dns: dict[IPAddress, None] = field(default_factory=dict)
     dns_search: dict[str, None] = field(default_factory=dict)
     routes: bool = True
+    hub: HubNote | None = None
     place: Position = START
     key_tried: bool = False
 
@@ -72,11 +74,13 @@ class PeerDraft:
     endpoint: PeerEndpoint | None = None
     persistent_keepalive: int | None = None
     allowed_ips: list[tuple[AllowedIPChange, Position]] = field(default_factory=list)
+    note: PeerNote | None = None
 
     def update(self, later: PeerDraft) -> None:
         """Take over the settings that a later section of the same peer has; keep the others."""
         self.preshared_key = later.preshared_key or self.preshared_key
         self.endpoint = later.endpoint or self.endpoint
+        self.note = later.note or self.note
         if later.persistent_keepalive is not None:
             self.persistent_keepalive = later.persistent_keepalive
 

@@ -16,11 +16,12 @@ Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
 from wgplugin.codes import Code
-from wgplugin.conf import foreign, hints
+from wgplugin.conf import foreign, hints, notes
 from wgplugin.conf.hints import SPACE, fold, lower, remove_space
 from wgplugin.conf.keys import (
     INTERFACE_KEYS,
@@ -40,6 +41,7 @@ from wgplugin.errors import ConfigError, Fault
 from wgplugin.model.attachment import IPV6_MIN_MTU
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import AllowedIP, Key
+from wgplugin.model.notes import NO_NOTE, HubNote, PeerNote
 
 MAX_SIZE = 1024 * 1024
 """The largest size of a file, in bytes."""
@@ -137,11 +139,33 @@ class _Reader:
             message = "the rest of the line after a NUL is ignored"
             self._warn(line.place(len(code)), Warned(Code.IGNORED, message))
         if start == len(code):
+            if found := notes.LINE.fullmatch(line.text):
+                self._note(line, found["text"], found.start("text"))
             return
         if code[start] == "[":
             self._header(line, start)
         elif not self.skipping:
             self._key(line, start)
+
+    def _note(self, line: _Line, text: str, start: int) -> None:
+        section, place = self.section, line.place(start + len(text) - len(text.lstrip(SPACE)))
+        try:
+            found = notes.note(text)
+        except BadValueError as bad:
+            self._fault(line.place(start + bad.offset), bad.code, bad.message, bad.hint)
+            return
+        if isinstance(found, HubNote) and isinstance(section, InterfaceDraft):
+            is_first, section.hub = section.hub is None, found
+        elif isinstance(found, PeerNote) and isinstance(section, PeerDraft):
+            is_first, section.note = section.note is None, found
+        elif isinstance(found, HubNote | PeerNote):
+            title = "Interface" if isinstance(found, HubNote) else "Peer"
+            self._fault(place, Code.BAD_NOTE, f"this note is for an [{title}]", "move it there")
+            return
+        else:
+            return
+        if not is_first:
+            self._fault(place, Code.BAD_NOTE, "this section has two notes", "remove one of them")
 
     def _header(self, line: _Line, start: int) -> None:
         code = line.code.strip(SPACE)
@@ -260,7 +284,11 @@ class _Reader:
             self._check_keys()
         if self.faults or interface.private_key is None:
             return None
-        peers = tuple(_peer_section(*peer) for peer in merge(self.peers, self._warn))
+        merged = merge(self.peers, self._warn)
+        self._check_names(peer for peer, _, _ in merged)
+        if self.faults:
+            return None
+        peers = tuple(_peer_section(*peer) for peer in merged)
         has_ipv6 = any(address.version == 6 for address in interface.addresses)
         if has_ipv6 and interface.mtu is not None and interface.mtu < IPV6_MIN_MTU:
             message = f"IPv6 doesn't work with an MTU below {IPV6_MIN_MTU}"
@@ -275,6 +303,7 @@ class _Reader:
             dns_search=tuple(interface.dns_search),
             routes=interface.routes,
             peers=peers,
+            hub=interface.hub,
             warnings=tuple(sorted(self.warnings.values())),
         )
 
@@ -290,6 +319,15 @@ class _Reader:
         for peer in islice(missing, MAX_FAULTS - len(self.faults)):
             self._fault(peer.place, Code.MISSING_KEY, "this [Peer] has no PublicKey")
 
+    def _check_names(self, peers: Iterable[PeerDraft]) -> None:
+        lines: dict[str, int] = {}
+        for peer in peers:
+            name = peer.note.name if peer.note else ""
+            line = peer.place.line
+            if name and lines.setdefault(name.lower(), line) != line:
+                message = f"the [Peer] of line {lines[name.lower()]} has the name {name}, too"
+                self._fault(peer.place, Code.BAD_NOTE, message, "give each a name of its own")
+
 
 def _peer_section(peer: PeerDraft, key: Key, allowed_ips: tuple[AllowedIP, ...]) -> PeerSection:
     preshared_key = peer.preshared_key
@@ -299,4 +337,5 @@ def _peer_section(peer: PeerDraft, key: Key, allowed_ips: tuple[AllowedIP, ...])
         endpoint=peer.endpoint,
         persistent_keepalive=peer.persistent_keepalive or 0,
         allowed_ips=allowed_ips,
+        note=peer.note or NO_NOTE,
     )

@@ -139,6 +139,14 @@ def _switch(text: str) -> bool:
     raise _not_among(text, ("on", "off"))
 
 
+def _switch_or_auto(text: str) -> bool | None:
+    if text.lower() == "auto":
+        return None
+    if text.lower() in (*ON, *OFF):
+        return _switch(text)
+    raise _not_among(text, ("auto", "on", "off"))
+
+
 def _not_among(text: str, choices: tuple[str, ...]) -> BadValueError:
     allowed = f"{', '.join(choices[:-1])} or {choices[-1]}"
     if not text:
@@ -226,7 +234,7 @@ TUNNEL: Mapping[str, Reader] = {
     "publish": _switch,
     "mode": _choice("container", "shared"),
     "isolate": _switch,
-    "nat": _switch,
+    "nat": _switch_or_auto,
     "forward": forwards,
     "pick": _choice("order", "rotate"),
     "probe": _probe,

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
-from wgplugin.kernel import apply
+from wgplugin.kernel import apply, name_sockets
 from wgplugin.kernel.kept import KeptSpace, unless_unwanted
 from wgplugin.kernel.mounts import MountNotices
 from wgplugin.kernel.netfilter import NetfilterSocket
@@ -78,6 +78,18 @@ class KernelContainer(KeptSpace):
     async def apply_firewall(self, plan: Plan, others: Collection[OtherNetwork]) -> None:
         """See `Container`."""
         await self._do(apply.apply_firewall, plan, others)
+
+    async def ask_names(self, query: bytes, seconds: float) -> bytes | None:
+        """See `Container`."""
+        try:
+            async with asyncio.timeout(name_sockets.OPENING_SECONDS):
+                connection = await unless_unwanted(self._do(name_sockets.ask, query))
+        except TimeoutError:
+            return None
+        if connection is None:
+            return None
+        with connection:
+            return await name_sockets.answer(connection, seconds)
 
     async def clear(self, device: str, owner: int) -> None:
         """See `Container`."""

@@ -60,7 +60,9 @@ def frame_table(
         sets = prefix_sets(plan, others)
     if plan.link:
         chains.append(answers.frames(routed=routed))
-    return Table(table_name(plan.owner), tuple(chains), sets, nftables.NETDEV) if chains else None
+    if not chains:
+        return None
+    return Table(table_name(plan.owner), tuple(chains), sets, family=nftables.NETDEV)
 
 
 def _clients(plan: Plan) -> Iterator[Chain]:

@@ -18,7 +18,7 @@ from wgplugin.model.prefixes import Prefix
 INET, NETDEV = 1, 5
 """Families of tables: for packets of IPv4 and IPv6, and for the frames of a device."""
 
-PREROUTING, FORWARD, OUTPUT, POSTROUTING = 0, 2, 3, 4
+PREROUTING, INPUT, FORWARD, OUTPUT, POSTROUTING = 0, 1, 2, 3, 4
 """Hooks of the inet family."""
 
 EGRESS = 1
@@ -80,12 +80,22 @@ class PrefixSet:
 
 
 @dataclass(frozen=True, slots=True)
+class PrefixMap:
+    """The chain for each of some prefixes of one family, none of which holds another."""
+
+    name: str
+    version: int
+    chains: tuple[tuple[Prefix, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table, with all that is in it."""
 
     name: str
     chains: tuple[Chain, ...]
     sets: tuple[PrefixSet, ...] = ()
+    maps: tuple[PrefixMap, ...] = ()
     family: int = INET
 
 
@@ -148,6 +158,22 @@ def within(header: int, offset: int, length: int, name: str) -> Rule:
     )
 
 
+def jump_by(header: int, offset: int, length: int, name: str) -> Rule:
+    """Apply the chain that a map has for an address of the packet, as in within(); then continue.
+
+    A packet whose address isn't in the map gets no further in this rule.
+    """
+    return (
+        _expression("payload", _numbers(_REGISTER, header, offset, length)),
+        _expression("lookup", pack_text(1, name) + _number(2, _REGISTER) + _number(3, _VERDICT)),
+    )
+
+
+def jump_to(chain: str) -> bytes:
+    """Return the verdict of a jump, as a map has it."""
+    return nest(2, _number(1, _JUMP) + pack_text(2, chain))
+
+
 def verdict(code: int) -> Rule:
     """End with a verdict on the packet: ACCEPT or DROP."""
     return (_immediate(nest(2, _number(1, code)), _VERDICT),)
@@ -160,7 +186,7 @@ def counter() -> Rule:
 
 def jump(chain: str) -> Rule:
     """Apply another chain's rules, then continue."""
-    return (_immediate(nest(2, _number(1, _JUMP) + pack_text(2, chain)), _VERDICT),)
+    return (_immediate(jump_to(chain), _VERDICT),)
 
 
 def dnat(address: bytes, port: int | None = None) -> Rule:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from wgplugin.kernel.attributes import nest, pack, pack_text
-from wgplugin.kernel.nftables import INET, Chain, PrefixSet, Rule, Table
+from wgplugin.kernel.nftables import INET, Chain, PrefixMap, PrefixSet, Rule, Table, jump_to
 from wgplugin.model.prefixes import Prefix
 
 _REQUEST, _ACK, _EXCLUSIVE, _CREATE, _APPEND = 1, 4, 0x200, 0x400, 0x800
@@ -18,8 +18,11 @@ _BATCH_BEGIN, _BATCH_END = 0x10, 0x11
 _SUBSYSTEM = 10
 _NEWTABLE, _DELTABLE, _NEWCHAIN = 0, 2, 3
 _NEWRULE, _DELRULE, _NEWSET, _NEWSETELEM = 6, 8, 9, 12
-_CONSTANT, _INTERVAL, _INTERVAL_END = 2, 4, 1
+_CONSTANT, _INTERVAL, _MAP, _INTERVAL_END = 2, 4, 8, 1
+_TO_VERDICTS = 0xFFFFFF00
 _ELEMENTS = 500
+_KEY_TYPES, _LENGTHS = {4: 7, 6: 8}, {4: 4, 6: 16}
+"""Of a set's keys by IP version; the types are those of nft(8), for its listings."""
 
 
 def create_table(table: Table) -> list[bytes]:
@@ -53,6 +56,8 @@ def _content(table: Table) -> list[bytes]:
         messages += _set(table, each, number)
     for chain in table.chains:
         messages.append(_chain(table, chain))
+    for number, found in enumerate(table.maps, len(table.sets) + 1):
+        messages += _map(table, found, number)
     for chain in table.chains:
         for rule in chain.rules:
             attributes = _place(table.name, chain.name) + nest(4, b"".join(rule))
@@ -106,11 +111,28 @@ def _chain(table: Table, found: Chain) -> bytes:
 
 
 def _set(table: Table, found: PrefixSet, number: int) -> Iterator[bytes]:
+    kind = _number(3, _CONSTANT | _INTERVAL)
+    length = _LENGTHS[found.version]
+    elements = [each for span in ranges(found.prefixes) for each in _element(*span, length)]
+    yield from _looked_up(table, found, number, kind, elements)
+
+
+def _map(table: Table, found: PrefixMap, number: int) -> Iterator[bytes]:
+    kind = _number(3, _CONSTANT | _INTERVAL | _MAP) + _number(6, _TO_VERDICTS)
+    length = _LENGTHS[found.version]
+    elements: list[bytes] = []
+    for net, chain in found.chains:
+        ((first, behind),) = ranges([net])
+        elements += _element(first, behind, length, nest(2, jump_to(chain)))
+    yield from _looked_up(table, found, number, kind, elements)
+
+
+def _looked_up(
+    table: Table, found: PrefixSet | PrefixMap, number: int, kind: bytes, elements: list[bytes]
+) -> Iterator[bytes]:
     names = pack_text(1, table.name) + pack_text(2, found.name)
-    key_type, length = (7, 4) if found.version == 4 else (8, 16)
-    kind = _number(3, _CONSTANT | _INTERVAL) + _number(4, key_type) + _number(5, length)
-    yield _message(_NEWSET, table.family, names + kind + _number(10, number))
-    elements = list(_elements(found, length))
+    key = _number(4, _KEY_TYPES[found.version]) + _number(5, _LENGTHS[found.version])
+    yield _message(_NEWSET, table.family, names + kind + key + _number(10, number))
     for start in range(0, len(elements), _ELEMENTS):
         yield _message(
             _NEWSETELEM,
@@ -119,13 +141,12 @@ def _set(table: Table, found: PrefixSet, number: int) -> Iterator[bytes]:
         )
 
 
-def _elements(found: PrefixSet, length: int) -> Iterator[bytes]:
-    """Yield the ends of the set's ranges; the last range may have no end."""
-    for first, behind in ranges(found.prefixes):
-        yield nest(1, nest(1, pack(1, first.to_bytes(length, "big"))))
-        if behind < 1 << 8 * length:
-            key = nest(1, pack(1, behind.to_bytes(length, "big")))
-            yield nest(1, key + _number(3, _INTERVAL_END))
+def _element(first: int, behind: int, length: int, data: bytes = b"") -> Iterator[bytes]:
+    """Yield the ends of a range; the last range may have no end. ``data`` is what it leads to."""
+    yield nest(1, nest(1, pack(1, first.to_bytes(length, "big"))) + data)
+    if behind < 1 << 8 * length:
+        key = nest(1, pack(1, behind.to_bytes(length, "big")))
+        yield nest(1, key + _number(3, _INTERVAL_END))
 
 
 def ranges(prefixes: Iterable[Prefix]) -> list[tuple[int, int]]:

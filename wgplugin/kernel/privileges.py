@@ -17,7 +17,7 @@ NEEDED = (CAP_NET_ADMIN, CAP_DAC_OVERRIDE)
 """The first for devices, the second for configuration files of other users than root."""
 
 NEEDED_LIVE = (*NEEDED, CAP_SYS_ADMIN, CAP_NET_BIND_SERVICE)
-"""Also for containers' namespaces, and to try ports below 1024 before they are published."""
+"""Also for containers' namespaces, and for ports below 1024: a router's, and published ones."""
 
 _PR_SET_DUMPABLE = 4
 _PR_CAPBSET_READ = 23

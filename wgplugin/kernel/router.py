@@ -25,7 +25,7 @@ from wgplugin.kernel.setting import change, set_addresses, set_link
 from wgplugin.kernel.space import Seen, Space
 from wgplugin.model.answers import router_items
 from wgplugin.model.backends import RouterApplied
-from wgplugin.model.device import DeviceConfig, Key
+from wgplugin.model.device import DeviceConfig, Key, PeerConfig
 from wgplugin.model.identity import DEVICE_PREFIX
 from wgplugin.model.namespace import MAIN_TABLE, Route
 from wgplugin.model.published import INSIDE
@@ -64,7 +64,8 @@ def apply(
         BackendError: the kernel lacks a part of nftables.
     """
     # First what stops packets, then what lets them pass.
-    done = [*_filter(space, wanted), *_forward_ipv6(space), *_set_bridge(space, wanted)]
+    done = [*_shut_out(space, wanted, config)]
+    done += [*_filter(space, wanted), *_forward_ipv6(space), *_set_bridge(space, wanted)]
     done += [*_set_ports(space, wanted), *_publish(space, wanted)]
     link = find(space.route, DEVICE)
     if link and link.alias == wanted.device:
@@ -113,6 +114,20 @@ def empty(route: NetlinkSocket) -> None:
     for link in Links(route).all():
         if link.ifname in (DEVICE, BRIDGE, INSIDE) or PORT.fullmatch(link.ifname):
             delete(route, link.ifname)
+
+
+def _shut_out(space: Space, wanted: RouterPlan, config: DeviceConfig) -> Iterator[str]:
+    """Remove the peers that aren't wanted before their limits are lifted; yield the change."""
+    link = find(space.route, DEVICE)
+    if not link or link.alias != wanted.device or router_table(wanted) == space.table:
+        return
+    staying = {peer.public_key for peer in config.peers}
+    _, present = space.wireguard.get(link.index)
+    keys = [peer.public_key for peer in present.peers if peer.public_key not in staying]
+    if keys:
+        peers = tuple(PeerConfig(key, remove=True) for key in keys)
+        space.wireguard.set(link.index, DeviceConfig(peers=peers))
+        yield f"peers removed: {len(keys)}"
 
 
 def _filter(space: Space, wanted: RouterPlan) -> Iterator[str]:

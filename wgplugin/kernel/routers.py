@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.errors import BackendError
-from wgplugin.kernel import router, sharing
+from wgplugin.kernel import name_sockets, router, sharing
 from wgplugin.kernel.kept import KeptSpace, unless_unwanted
 from wgplugin.kernel.netlink import NetlinkSocket
 from wgplugin.kernel.pins import Pins
@@ -22,6 +22,7 @@ from wgplugin.kernel.space import Space
 from wgplugin.kernel.turns import NotDoneError, Turns
 from wgplugin.model.backends import Router, RouterApplied
 from wgplugin.model.device import DeviceConfig, Key
+from wgplugin.model.prefixes import IPAddress
 from wgplugin.model.router import RouterPlan
 
 T = TypeVar("T")
@@ -62,6 +63,11 @@ class KernelRouter(KeptSpace):
     async def ports(self) -> frozenset[str]:
         """See `Router`."""
         return await self._do(router.ports)
+
+    async def listen(self, addresses: Collection[IPAddress], port: int) -> tuple[int, ...]:
+        """See `Router`."""
+        opened = await unless_unwanted(self._do(name_sockets.listen, addresses, port))
+        return opened.detach()
 
     async def pin(self, pinned: Pins) -> bool:
         """Return whether the namespace is pinned under its name; if not, pin it again."""

@@ -76,7 +76,7 @@ def check_tunnel(tunnel: TunnelSettings) -> None:
         )
     only_shared = {
         "isolate=on": tunnel.isolate,
-        "nat=off": not tunnel.nat,
+        "nat=off": tunnel.nat is False,
         "forward": bool(tunnel.forward),
     }
     given = [f"wireguard-{text}" for text, is_given in only_shared.items() if is_given]

@@ -144,6 +144,12 @@ class Container(Protocol):
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         """Change a device; return whether it was there."""
 
+    async def ask_names(self, query: bytes, seconds: float) -> bytes | None:
+        """Ask Docker's resolver in the container; return its answer to a DNS query.
+
+        It is empty if none comes within so many seconds, None if the container can't be asked.
+        """
+
     async def clear(self, device: str, owner: int) -> None:
         """Remove everything that a tunnel has in the namespace, except its device.
 
@@ -238,6 +244,12 @@ class Router(Protocol):
 
     async def configure(self, device: str, change: DeviceConfig) -> bool:
         """Change a WireGuard device; return whether it was there."""
+
+    async def listen(self, addresses: Collection[IPAddress], port: int) -> tuple[int, ...]:
+        """Listen on a port, by UDP and TCP, at addresses that the router has or will have.
+
+        Returns the descriptors of the sockets, which are the caller's to close.
+        """
 
     async def changed(self) -> None:
         """Wait for the kernel's next notice of a change; see `Container`."""

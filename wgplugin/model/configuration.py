@@ -7,6 +7,7 @@ from typing import Literal
 
 from wgplugin.errors import Fault
 from wgplugin.model.device import Key
+from wgplugin.model.notes import NO_NOTE, HubNote, PeerNote
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 from wgplugin.model.router import Forward
 
@@ -31,7 +32,7 @@ class PeerSection:
 
     ``preshared_key``: None if absent or all zeros. ``persistent_keepalive``: in seconds, 0 for
     off. ``allowed_ips``: as the kernel would have them on a new device: masked, in the file's
-    order, without those that a later peer claims.
+    order, without those that a later peer claims. ``note``: what the section's note says.
     """
 
     public_key: Key
@@ -39,6 +40,7 @@ class PeerSection:
     endpoint: PeerEndpoint | None
     persistent_keepalive: int
     allowed_ips: tuple[Prefix, ...]
+    note: PeerNote = NO_NOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class InterfaceConfig:
 
     ``listen_port``: 0 for automatic. ``fwmark``: 0 for off. ``mtu``: in bytes, None for automatic.
     ``routes``: False for ``Table = off``. ``warnings``: lines that were accepted but ignored,
-    changed or doubtful, and why.
+    changed or doubtful, and why. ``hub``: what the note of [Interface] says, None without one.
     """
 
     private_key: Key
@@ -60,6 +62,7 @@ class InterfaceConfig:
     routes: bool
     peers: tuple[PeerSection, ...]
     warnings: tuple[Fault, ...]
+    hub: HubNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,8 @@ class TunnelSettings:
 
     ``mode``: whether a network's configuration is one container's, or shared by all of its
     containers (live edition). The others are settings of shared networks, as in
-    `router.RouterPlan`; ``forward`` is the network's, or in a container's option its own.
+    `router.RouterPlan`; ``forward`` is the network's, or in a container's option its own. ``nat``
+    is None if the file decides, see `hub.has_nat`.
 
     ``pick``: which configuration of a pool a container gets: the first, or the least recently used.
     ``probe``: what to ask through the tunnel (live edition). ``failback``: the seconds between
@@ -113,7 +117,7 @@ class TunnelSettings:
     publish: bool = True
     mode: Mode = "container"
     isolate: bool = False
-    nat: bool = True
+    nat: bool | None = None
     forward: tuple[Forward, ...] = ()
     pick: Literal["order", "rotate"] = "order"
     probe: Probe | None = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from wgplugin.model.notes import Reach
 from wgplugin.model.prefixes import InterfaceAddress, IPAddress, Prefix
 from wgplugin.model.published import Link
 
@@ -42,6 +43,14 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What a peer, which has the addresses ``sources``, may begin connections to."""
+
+    sources: tuple[Prefix, ...]
+    reach: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RouterPlan:
     """The planned state of a router.
 
@@ -52,7 +61,9 @@ class RouterPlan:
 
     ``nat``: containers appear to peers with the device's address, and peers reach only what is
     forwarded; without it, peers know the subnets and reach every container. ``isolate``: containers
-    don't reach each other. ``internal``: nothing goes into the tunnel or comes out of it.
+    don't reach each other, nor do peers. ``internal``: nothing goes into the tunnel or comes out of
+    it. ``hub``: peers dial in; they reach each other, and ask the router for containers' names.
+    ``limits``: peers that reach less than the others.
 
     ``link``: the way of its containers' published ports, None without; its addresses are those that
     they have on it. ``answers``: the container's address that each of them stands for.
@@ -67,6 +78,8 @@ class RouterPlan:
     nat: bool = True
     isolate: bool = False
     internal: bool = False
+    hub: bool = False
+    limits: tuple[Limit, ...] = ()
     forwards: tuple[Forward, ...] = ()
     link: Link | None = None
     answers: tuple[tuple[IPAddress, IPAddress], ...] = ()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from wgplugin.model import without_ipv6
+from wgplugin.model import hub, without_ipv6
 from wgplugin.model.attachment import (
     Attachment,
     allowed_ips,
@@ -50,18 +50,19 @@ def router_plan(
     """
     forwards = (*tunnel.forward, *forwards_of_containers)
     has_routes = config.routes and not internal
+    routed = allowed_ips(hub.summed_up(config, tunnel)) if has_routes else ()
     return RouterPlan(
         device=device_name(network_id),
         owner=network_number(network_id),
         gateways=without_ipv6.usable(gateways, families),
         addresses=without_ipv6.usable(config.addresses, families),
-        routed=without_ipv6.usable(
-            dict.fromkeys(allowed_ips(config) if has_routes else ()), families
-        ),
+        routed=without_ipv6.usable(dict.fromkeys(routed), families),
         mtu=mtu,
-        nat=tunnel.nat,
+        nat=hub.has_nat(config, tunnel),
         isolate=tunnel.isolate,
         internal=internal,
+        hub=hub.is_hub(config, tunnel),
+        limits=hub.limits(config, families),
         forwards=tuple(
             forward
             for forward in forwards
@@ -108,6 +109,7 @@ def member_routes(
     """
     addresses = tuple(addresses)
     hops = next_hops(addresses, gateways)
+    config = hub.summed_up(config, tunnel)
     if not config.routes:
         return Attachment(addresses, (), ())
     if tunnel.default != "gateway":
@@ -173,6 +175,7 @@ def member_plan(
     versions = {address.version for address in addresses}
     hops = (hop for version, hop in next_hops(addresses, gateways).items() if version in versions)
     subnets = dict.fromkeys(each.network for each in (*gateways, *addresses))
+    config = hub.summed_up(config, tunnel)
     own = container_plan(endpoint_id, network_id, name, config, addresses, tunnel, families)
     return replace(
         own,

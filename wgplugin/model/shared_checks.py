@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from wgplugin.codes import Code
 from wgplugin.errors import PluginError
-from wgplugin.model import prefixes
+from wgplugin.model import hub, prefixes
 from wgplugin.model.attachment import allowed_ips
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.prefixes import InterfaceAddress, Prefix
@@ -42,7 +42,9 @@ def check_network(
     if not subnets or not all(subnet in held for subnet in subnets):
         raise no_gateway()
     _check_apart(file_name, config, subnets)
-    if tunnel.nat and not config.addresses:
+    if hub.is_hub(config, tunnel):
+        _check_beside(file_name, config, subnets)
+    if hub.has_nat(config, tunnel) and not config.addresses:
         raise PluginError(
             Code.NO_ADDRESS,
             f"{file_name} has no Address, by which peers know a shared network's containers; add "
@@ -71,7 +73,9 @@ def warnings(
             "containers' IPv6 traffic gets no reply, and doesn't go past the tunnel either; for "
             f"IPv6 create the network with --ipv6 [{Code.NO_IPV6_ADDRESS}]"
         )
-    elif tunnel.nat and not any(address.version == 6 for address in config.addresses):
+    elif hub.has_nat(config, tunnel) and not any(
+        address.version == 6 for address in config.addresses
+    ):
         found.append(
             f"{file_name} has ::/0 in AllowedIPs and no IPv6 Address: the containers' IPv6 "
             f"traffic gets no reply [{Code.NO_IPV6_ADDRESS}]"
@@ -134,16 +138,26 @@ def _check_apart(file_name: str, config: InterfaceConfig, subnets: Iterable[Pref
     for subnet in subnets:
         for address in config.addresses:
             if address.ip in subnet:
-                raise _taken(subnet, f"the Address {address} of {file_name}")
+                raise _taken(subnet, f"holds the Address {address} of {file_name}")
         for net in allowed_ips(config):
             if net.version == subnet.version and net.subnet_of(subnet):  # type: ignore[arg-type]
-                raise _taken(subnet, f"{net} of AllowedIPs in {file_name}")
+                raise _taken(subnet, f"holds {net} of AllowedIPs in {file_name}")
+
+
+def _check_beside(file_name: str, config: InterfaceConfig, subnets: Iterable[Prefix]) -> None:
+    """Check that no subnet has addresses of peers: those are in the subnets of a hub's Address."""
+    for subnet in subnets:
+        for address in config.addresses:
+            if subnet.overlaps(address.network):
+                raise _taken(
+                    subnet, f"overlaps with {address.network} of the Address in {file_name}"
+                )
 
 
 def _taken(subnet: Prefix, what: str) -> PluginError:
     return PluginError(
         Code.SUBNET_TAKEN,
-        f"the network's subnet {subnet} holds {what}, which is at the tunnel's other end; create "
+        f"the network's subnet {subnet} {what}, which is at the tunnel's other end; create "
         "the network with another --subnet",
     )
 

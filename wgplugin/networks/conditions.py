@@ -22,6 +22,7 @@ class Condition(Enum):
     PROBE = auto()
     NO_PROBE = auto()
     POOL = auto()
+    NAMES = auto()
 
 
 class Conditions:

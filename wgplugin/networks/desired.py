@@ -12,6 +12,7 @@ from wgplugin.errors import PluginError
 from wgplugin.model.attachment import device_config
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import DeviceConfig, Key, SocketAddress
+from wgplugin.model.hub import present
 from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.peers import log_trying_again
 from wgplugin.networks.services import Services
@@ -69,6 +70,18 @@ class Desired:
             return False
         self.version, self._is_read = version, False
         return True
+
+    def expire(self, wall: float) -> bool:
+        """Leave out the peers that have expired; return whether there was one.
+
+        The files aren't read, as they may have mistakes by now. ``wall``: seconds since 1970.
+        """
+        files = self.files
+        if files is None or files.until is None or wall < files.until:
+            return False
+        found = present(files.config, wall)
+        self._is_located = False
+        return self._plan(replace(files, config=found.config, until=found.until), "not planned")
 
     def take(self, files: Files, device: DeviceConfig) -> None:
         """Take over files that were read, and the configuration that the device was made with."""

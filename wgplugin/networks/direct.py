@@ -21,8 +21,9 @@ from wgplugin.model.attachment import (
     warnings,
 )
 from wgplugin.model.backends import HostKernel
-from wgplugin.model.configuration import TunnelSettings
+from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.device import DeviceConfig
+from wgplugin.model.hub import check_alone
 from wgplugin.model.identity import device_name
 from wgplugin.model.prefixes import InterfaceAddress, Prefix, blackhole_address
 from wgplugin.model.without_ipv6 import check_endpoints, check_network, left_out, usable
@@ -165,6 +166,7 @@ class Direct(Common):
         check_tunnel(tunnel)
         families = self._host.families
         check_endpoints(file_name, config, families)
+        check_alone(file_name, config)
         await self._check_dns(file_name, config, tunnel, endpoint.dns_servers)
         options = override(TunnelSettings(), endpoint.tunnel)
         for warning in (*mtu_warnings(file_name, config, network.mtu), *self._not_done(options)):
@@ -239,13 +241,23 @@ class Direct(Common):
         tunnel = tunnel_settings(network, files.settings, name)
         check_tunnel(tunnel)
         check_network(file_name, config, subnets, families)
+        check_alone(file_name, config)
         self._check_count(file_name, config.addresses)
         check_subnets(file_name, config.addresses, subnets)
         found = (
             *warnings(file_name, config, subnets, families),
+            *self._not_ended(file_name, config),
             *self._warnings(file_name, config, tunnel, network.mtu),
         )
         return Checked(config.private_key, found)
+
+    def _not_ended(self, file_name: str, config: InterfaceConfig) -> tuple[str, ...]:
+        """Return the warning about peers that this edition doesn't end when they expire."""
+        expires = any(peer.note.expires is not None for peer in config.peers)
+        if not expires or self._insides.limits.sees_tunnels:
+            return ()
+        message = f"{file_name}: a peer that expires ends at the container's next start"
+        return (f"{message}; with the live edition at once [{Code.NEEDS_LIVE}]",)
 
     async def _note_outcome(self, endpoint_id: str) -> None:
         """Take note of whether a configuration of a pool worked; its device is back on the host."""

@@ -18,6 +18,9 @@ class Follower(Protocol):
     def status(self) -> ContainerStatus:
         """Return how the container's part is doing."""
 
+    async def ask_names(self, query: bytes, seconds: float) -> bytes | None:
+        """Ask Docker's resolver in the container; see `Container`."""
+
 
 class Followers:
     """The containers in the order in which they came."""

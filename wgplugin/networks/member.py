@@ -40,8 +40,8 @@ class Member(Attachment):
         self._services = services
         self._router = router
         router.members.add(self)
-        if router.files:
-            self.follow(router.files)
+        if files := router.files_of_members:
+            self.follow(files)
 
     def status(self) -> ContainerStatus:
         """Return how the container's part is doing."""
@@ -62,6 +62,11 @@ class Member(Attachment):
         if self._work == PUT_RIGHT and self.plan != before:
             self._work = RELOADED
         self.keeper.wake(at_once=True)
+
+    async def ask_names(self, query: bytes, seconds: float) -> bytes | None:
+        """Ask Docker's resolver in the container, if that is open; see `Container`."""
+        container = self.sandbox.container
+        return await container.ask_names(query, seconds) if container else None
 
     def leave(self) -> None:
         """Look after it no more; change nothing in the container."""

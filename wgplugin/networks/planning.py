@@ -10,6 +10,7 @@ from wgplugin.conf.settings import Settings, override
 from wgplugin.errors import PluginError
 from wgplugin.model.attachment import check_tunnel, container_addresses, container_plan, gateways
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
+from wgplugin.model.hub import check_alone
 from wgplugin.model.namespace import Plan
 from wgplugin.model.prefixes import IPAddress, blackhole_address
 from wgplugin.model.router import Forward, RouterPlan
@@ -44,6 +45,7 @@ def plan(
         return _member_plan(endpoint, network, config, settings, families)
     tunnel = settings_of(endpoint, network, settings)
     name = endpoint.configuration
+    check_alone(f"{name}.conf", config)
     addresses = container_addresses(
         f"{name}.conf",
         config,

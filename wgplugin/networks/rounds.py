@@ -39,6 +39,9 @@ class Watched(Protocol):
     def edited(self, version: str) -> None:
         """Take note of the present version of the files."""
 
+    def check_date(self, wall: float) -> None:
+        """End the peers that have expired; ``wall`` is in seconds since 1970."""
+
 
 W = TypeVar("W", bound=Watched)
 
@@ -60,11 +63,16 @@ class Rounds(Generic[W]):
         self._seen = seen
 
     async def run(self, before: Callable[[], None]) -> None:
-        """Look at each device now and then, and calls ``before`` each time that one is due."""
+        """Look at each device now and then, and calls ``before`` each time that one is due.
+
+        A peer that has expired ends within a round.
+        """
         services = self._services
         while True:
             await asyncio.sleep(services.timings.round)
-            now = services.clock.monotonic()
+            now, wall = services.clock.monotonic(), services.clock.wall()
+            for each in self._watched():
+                each.check_date(wall)
             due = [each for each in self._watched() if each.is_look_due(now)]
             try:
                 if due:

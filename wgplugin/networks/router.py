@@ -17,11 +17,12 @@ import msgspec
 from wgplugin.codes import Code
 from wgplugin.conf.folder import Files
 from wgplugin.conf.settings import Settings
-from wgplugin.errors import BackendError, PluginError, StoreError
+from wgplugin.errors import BackendError, PluginError
 from wgplugin.model.backends import HostKernel, Observed, RouterApplied, RouterKernel, Unseen
 from wgplugin.model.backends import Router as Namespace
 from wgplugin.model.configuration import InterfaceConfig, TunnelSettings
 from wgplugin.model.device import DeviceConfig
+from wgplugin.model.hub import summed_up
 from wgplugin.model.identity import device_name
 from wgplugin.model.router import RouterPlan
 from wgplugin.model.without_ipv6 import Families
@@ -30,6 +31,8 @@ from wgplugin.networks.conditions import Condition, Conditions
 from wgplugin.networks.followers import Followers
 from wgplugin.networks.keeper import Keeper
 from wgplugin.networks.modes import tunnel_settings
+from wgplugin.networks.name_service import NameService
+from wgplugin.networks.router_seats import RouterSeats
 from wgplugin.networks.router_space import RouterSpace
 from wgplugin.networks.seats import Seats
 from wgplugin.networks.services import Services
@@ -85,8 +88,9 @@ class Router:
         self._lock = asyncio.Lock()
         self._is_made = found
         self._work = FOUND if found else MADE
-        self._seats = seats
+        self._seats = RouterSeats(lambda: self._network, seats)
         self.uplink = Uplink(self, services)
+        self._names = NameService(network.configuration_in_use, self.members)
 
     def __str__(self) -> str:
         return f"router of network {self.network_id:.12} ({self.configuration})"
@@ -110,6 +114,14 @@ class Router:
     def files(self) -> Files | None:
         """The files that were read last, without errors."""
         return self.uplink.desired.files
+
+    @property
+    def files_of_members(self) -> Files | None:
+        """The files as far as they concern containers: a hub's peers come and go without them."""
+        if not self.files:
+            return None
+        config = summed_up(self.files.config, self.settings_by(self.files))
+        return replace(self.files, config=config, version="", until=None)
 
     @property
     def mtu(self) -> int | None:
@@ -189,9 +201,12 @@ class Router:
     def edited(self, version: str) -> None:
         """Take note of the present version of the files, and read them if it is a new one."""
         if self.uplink.desired.is_edited(version):
-            if not self.uplink.is_switching:
-                self._work = RELOADED
-            self._keeper.wake(at_once=True)
+            self._follow_news()
+
+    def check_date(self, wall: float) -> None:
+        """End the peers that have expired; ``wall`` is in seconds since 1970."""
+        if self.uplink.desired.expire(wall):
+            self._follow_news()
 
     def check(self, configuration: str, files: Files) -> None:
         """Check that the router can be switched to a configuration with these files.
@@ -204,8 +219,7 @@ class Router:
 
     def is_free(self, configuration: str) -> bool:
         """Return whether no other network has a configuration."""
-        seats = self._seats
-        return seats is not None and seats.is_free(seats.stand_in(self._network), configuration)
+        return self._seats.is_free(configuration)
 
     async def switch(self, configuration: str, files: Files, why: str) -> None:
         """Claim a configuration, and take it in the place of the present one.
@@ -216,9 +230,9 @@ class Router:
             PluginError: it can't be had, or the router is gone; nothing has changed.
         """
         async with self._lock:
-            if not self._is_made or self._seats is None:
+            if not self._is_made:
                 raise PluginError(Code.NO_SUCH_TUNNEL, f"{self} is gone")
-            await self._seats.claim_all(self._network, configuration, files, why)
+            await self._seats.claim(configuration, files, why)
             self._work = SWITCHED
             self.uplink.take(files)
         self._keeper.wake(at_once=True)
@@ -231,10 +245,7 @@ class Router:
         Raises:
             PluginError: another network has it.
         """
-        network, seats = self._network, self._seats
-        if seats is None:
-            return False
-        return await seats.answers(seats.stand_in(network), configuration, files, network.pool, ask)
+        return await self._seats.answers(configuration, files, ask)
 
     def place(self) -> Namespace | None:
         """Return its namespace, None if that isn't open."""
@@ -246,9 +257,8 @@ class Router:
 
     async def accept(self, files: Files) -> None:
         """Take over edited files; raise PluginError if another network has their key."""
-        network, seats = self._network, self._seats
-        if self.uplink.pool and seats:
-            await seats.accept(seats.stand_in(network), files, network.pool)
+        if self.uplink.pool:
+            await self._seats.accept(files)
 
     def drifted(self, guarded: bool) -> None:
         """Take note that somebody has changed the router."""
@@ -280,6 +290,7 @@ class Router:
     def close(self) -> None:
         """Let go of the router, which stays."""
         self.uplink.watch.end()
+        self._names.close()
         self.space.close()
 
     async def delete(self) -> None:
@@ -291,7 +302,13 @@ class Router:
         async with self._lock:
             self._is_made = False
             self.uplink.watch.end()
+            self._names.close()
             await self.space.delete()
+
+    def _follow_news(self) -> None:
+        if not self.uplink.is_switching:
+            self._work = RELOADED
+        self._keeper.wake(at_once=True)
 
     async def _make(self, files: Files) -> None:
         self.uplink.desired.accept(files)
@@ -321,6 +338,23 @@ class Router:
         async with self._lock:
             if self._is_made:
                 await self._step()
+                return await self._serve_names()
+        return True
+
+    async def _serve_names(self) -> bool:
+        """Serve names to a hub's peers, or nobody; return whether that is done."""
+        namespace, plan, files = self.space.namespace, self._plan, self.files
+        if not (namespace and plan and files and plan.hub):
+            self._names.close()
+            self.conditions.note(Condition.NAMES)
+            return True
+        hub, gateways = files.config.hub, plan.gateways
+        try:
+            await self._names.follow(namespace, gateways, hub.dns if hub else ())
+        except BackendError as error:
+            self.conditions.note(Condition.NAMES, str(error))
+            return False
+        self.conditions.note(Condition.NAMES)
         return True
 
     async def _step(self) -> None:
@@ -335,11 +369,8 @@ class Router:
             await self._bring(device)
             applied = await namespace.apply(plan, device)
         self._note_applied(applied)
-        if self.uplink.pool and self._seats:
-            try:
-                await self._seats.agree(self._network)
-            except StoreError as error:
-                log.warning("%s: %s", self, error)
+        if self.uplink.pool:
+            await self._seats.agree(self)
 
     def _note_applied(self, applied: RouterApplied) -> None:
         self.uplink.note_applied(is_news=self._work != PUT_RIGHT)
@@ -348,8 +379,8 @@ class Router:
             log.info("%s: %s%s", self._work, self, "" if self._work == MADE else f": {done}")
         self._work = PUT_RIGHT
         self.conditions.note(Condition.SETTING_UP)
-        if self.files:
-            self.members.tell(self.files, self.mtu)
+        if files := self.files_of_members:
+            self.members.tell(files, self.mtu)
 
     def _present_plan(self) -> RouterPlan | None:
         return self._plan and replace(self._plan, mtu=self.uplink.desired.mtu)

@@ -13,7 +13,10 @@ from wgplugin.state.records import Endpoint
 
 
 class PeerStatus(msgspec.Struct, frozen=True):
-    """A peer; ``last_handshake`` is in seconds since 1970, None for never."""
+    """A peer; ``last_handshake`` is in seconds since 1970, None for never.
+
+    ``name`` is that of its note, empty without one.
+    """
 
     public_key: str
     endpoint: str | None
@@ -21,6 +24,7 @@ class PeerStatus(msgspec.Struct, frozen=True):
     received_bytes: int
     sent_bytes: int
     allowed_ips: tuple[str, ...]
+    name: str = ""
 
 
 class ContainerStatus(msgspec.Struct, frozen=True):
@@ -86,7 +90,7 @@ def unseen(endpoint: Endpoint, pool: str) -> TunnelStatus:
     )
 
 
-def peer_status(peer: Peer, last_handshake: float) -> PeerStatus:
+def peer_status(peer: Peer, last_handshake: float, name: str) -> PeerStatus:
     """Return the status of a peer; ``last_handshake`` is in seconds since 1970, 0 for never."""
     return PeerStatus(
         public_key=peer.public_key.base64(),
@@ -95,6 +99,7 @@ def peer_status(peer: Peer, last_handshake: float) -> PeerStatus:
         received_bytes=peer.received,
         sent_bytes=peer.sent,
         allowed_ips=tuple(map(str, peer.allowed_ips)),
+        name=name,
     )
 
 

@@ -101,9 +101,12 @@ class Tunnel(Attachment):
     def edited(self, version: str) -> None:
         """Take note of the present version of the files, and read them if it is a new one."""
         if self.uplink.desired.is_edited(version):
-            if not self.uplink.is_switching:
-                self._work = RELOADED if self._arrived else SET_UP
-            self.keeper.wake(at_once=True)
+            self._follow_news()
+
+    def check_date(self, wall: float) -> None:
+        """End the peers that have expired; ``wall`` is in seconds since 1970."""
+        if self.uplink.desired.expire(wall):
+            self._follow_news()
 
     async def prepare(self, coming: tuple[Files, DeviceConfig] | None = None) -> None:
         """Plan the tunnel as its files say.
@@ -207,6 +210,11 @@ class Tunnel(Attachment):
     def settings_by(self, files: Files) -> TunnelSettings:
         """Return the tunnel's settings."""
         return planning.settings_of(self.endpoint, self._network(), files.settings)
+
+    def _follow_news(self) -> None:
+        if not self.uplink.is_switching:
+            self._work = RELOADED if self._arrived else SET_UP
+        self.keeper.wake(at_once=True)
 
     def _mtu(self) -> int | None:
         return self.uplink.desired.mtu

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 
 from wgplugin.conf.settings import Settings
@@ -50,6 +50,7 @@ class Vitals:
         self._ages = Ages()
         self._hurries = hurries
         self._silences: dict[Key, Silence] = {}
+        self._sections: Mapping[Key, PeerSection] = {}
         self._peers: tuple[PeerHealth, ...] = ()
         self._is_active = False
         self._search = Search(
@@ -84,11 +85,8 @@ class Vitals:
         self._silences = {peer.public_key: self._silence(peer, now) for peer in self.peers}
         self._is_active = before is not None and self._moved(before) != self._moved(observed)
         is_old = now - self._configured_at >= self._timings.down_never
-        named = {section.public_key for section in sections if section.endpoint} if is_old else ()
-        self._peers = tuple(
-            self._health(peer, now, is_lost=peer.endpoint is None and peer.public_key in named)
-            for peer in self.peers
-        )
+        self._sections = {section.public_key: section for section in sections}
+        self._peers = tuple(self._health(peer, now, is_old=is_old) for peer in self.peers)
         self.health, self.why = health(self._peers, self._timings)
         if trouble:
             self.health, self.why = Health.DOWN, trouble
@@ -137,11 +135,15 @@ class Vitals:
         known = self._silences.get(peer.public_key)
         return known.follow(peer, now) if known else begin(peer, now)
 
-    def _health(self, peer: Peer, now: float, *, is_lost: bool) -> PeerHealth:
+    def _health(self, peer: Peer, now: float, *, is_old: bool) -> PeerHealth:
+        age, section = self._ages.of(peer.public_key), self._sections.get(peer.public_key)
+        if section and section.endpoint is None:
+            # It dials in, and may be away: it owes nothing.
+            return PeerHealth(age)
         since = self._silences[peer.public_key].owes_since
         # At the look that shows it, it owes for no time yet.
         owing = 0.0 if since is None else max(now - since, 0.001)
-        return PeerHealth(self._ages.of(peer.public_key), owing, is_lost)
+        return PeerHealth(age, owing, is_old and section is not None and peer.endpoint is None)
 
     @staticmethod
     def _moved(observed: Observed) -> int:
@@ -149,4 +151,11 @@ class Vitals:
 
     def peer_statuses(self) -> tuple[PeerStatus, ...]:
         """Return the status of each peer, as it was seen last."""
-        return tuple(peer_status(peer, self._ages.wall(peer.public_key)) for peer in self.peers)
+        return tuple(
+            peer_status(peer, self._ages.wall(peer.public_key), self._name(peer))
+            for peer in self.peers
+        )
+
+    def _name(self, peer: Peer) -> str:
+        section = self._sections.get(peer.public_key)
+        return section.note.name if section else ""

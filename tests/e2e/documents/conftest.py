@@ -41,9 +41,8 @@ def images(image: str) -> Iterator[None]:
     names = ("alpine", "busybox")
     for name in names:
         docker("tag", image, name)
-    host.import_built_image()
     yield
-    docker("rmi", *names, host.BUILT_IMAGE)
+    docker("rmi", *names)
 
 
 @pytest.fixture(scope="package", autouse=True)

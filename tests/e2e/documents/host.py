@@ -1,6 +1,5 @@
 """A reader's host: the plugin under the names that the documents give it, and nothing else."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,10 +11,6 @@ from tests.e2e.docker import docker
 
 CONFIGURATIONS = Path("/etc/wireguard")
 EDITIONS = {"base": "wireguard:latest", "live": "wireguard:live"}
-
-# What plugin/build.sh leaves where Docker builds the plugin.
-BUILT_IMAGE = "wireguard-docker-plugin:build"
-ENTRYPOINT = ["/usr/bin/python3", "-I", "-B", "-m", "wgplugin"]
 
 KINDS = {"container": ("--all",), "network": (), "volume": (), "plugin": ()}
 REMOVE = {kind: (kind, "rm", "--force") for kind in KINDS} | {"network": ("network", "rm")}
@@ -36,12 +31,6 @@ def uninstall(editions: Iterable[str]) -> None:
     """Have none of these editions of the plugin installed."""
     for edition in set(editions) & _installed():
         docker("plugin", "rm", "--force", EDITIONS[edition])
-
-
-def import_built_image() -> None:
-    """Make the image that a build of the plugin leaves, of the root file system that it made."""
-    entrypoint = f"ENTRYPOINT {json.dumps(ENTRYPOINT)}"
-    docker("import", "--change", entrypoint, str(ROOT / "build" / "rootfs.tar"), BUILT_IMAGE)
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -1,8 +1,6 @@
 """The live edition's plugin, and what it tells of its tunnels."""
 
 import json
-import os
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,15 +43,6 @@ def plugin_socket() -> Path:
 def get(path: str) -> str:
     """Return what the plugin answers to a GET request."""
     return request("GET", path, of=plugin_socket()).decode()
-
-
-def wgplugin(*arguments: str) -> tuple[str, ...]:
-    """Return the command that runs the plugin's own program, with what the host has in /run."""
-    if "LAB_SOURCE" not in os.environ:
-        pytest.skip("enters the plugin's root file system, in the lab alone")
-    root = Path("/var/lib/docker/plugins", plugin_id(), "rootfs")
-    program = f"chroot {root} /usr/bin/python3 -I -m wgplugin {shlex.join(arguments)}"
-    return ("unshare", "--mount", "sh", "-c", f"mount --bind /run {root}/run && exec {program}")
 
 
 def tunnel(configuration: str) -> dict[str, Any]:

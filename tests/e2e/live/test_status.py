@@ -7,8 +7,8 @@ import pytest
 
 from tests.e2e.commands import run, wait_until
 from tests.e2e.conftest import Configurations
-from tests.e2e.docker import container, network
-from tests.e2e.live.conftest import get, tunnel, wait_for, wgplugin
+from tests.e2e.docker import container, network, wireguard
+from tests.e2e.live.conftest import get, tunnel, wait_for
 from tests.e2e.provider import ENDPOINT, WEB_IPV4, Provider
 
 
@@ -57,7 +57,7 @@ def test_people_get_a_table_from_the_socket_that_is_found(configurations: Config
     with network(name) as net, container(net) as box:
         assert box.fetch(WEB_IPV4) == "10.8.92.1"
         wait_for(name, lambda status: status["health"] == "up", "the handshake")
-        head, row, *_ = run(*wgplugin("status")).splitlines()
+        head, row, *_ = run(*wireguard("status")).splitlines()
     assert head.split()[:4] == ["CONFIGURATION", "ENDPOINT", "HEALTH", "DEVICE"]
     assert row.split()[0] == "shown"
     assert row.split()[2:4] == ["up", "wg0"]

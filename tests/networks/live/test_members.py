@@ -103,3 +103,12 @@ async def test_file_that_cannot_be_followed_is_refused_for_that_container_alone(
     await soon()
     assert "next start" in shared.member().error
     assert shared.routes() == before
+
+
+async def test_names_are_asked_in_the_container_while_it_is_there(shared: Shared) -> None:
+    inside = await shared.start()
+    inside.names = lambda query: b"answer to " + query
+    member = shared.member()
+    assert await member.ask_names(b"query", 1.0) == b"answer to query"
+    await shared.stop()
+    assert await member.ask_names(b"query", 1.0) is None

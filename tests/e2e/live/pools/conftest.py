@@ -1,13 +1,11 @@
 """A second server of the provider, and what the plugin tells of tunnels that change."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.e2e.commands import TIMEOUT
 from tests.e2e.docker import LIVE, Container
 from tests.e2e.engine import request
 from tests.e2e.live.conftest import get, plugin_socket
@@ -38,8 +36,3 @@ def switch(endpoint: str, configuration: str = "") -> str:
     asked = {"endpoint": endpoint, "configuration": configuration}
     answer = json.loads(request("POST", "/switch", asked, of=plugin_socket()))
     return str(answer["configuration"])
-
-
-def exit_status(*command: str) -> int:
-    """Run a command to its end, whatever becomes of it, and return its exit status."""
-    return subprocess.run(command, capture_output=True, timeout=TIMEOUT, check=False).returncode

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.commands import CommandError, succeeds, wait_until
+from tests.e2e.commands import CommandError, exit_status, succeeds, wait_until
 from tests.e2e.conftest import Configurations
+from tests.e2e.docker import wireguard
 from tests.e2e.lasting import configurations
-from tests.e2e.live.conftest import get, wgplugin
-from tests.e2e.live.pools.conftest import exit_status, status_of
+from tests.e2e.live.conftest import get
+from tests.e2e.live.pools.conftest import status_of
 from tests.e2e.live.pools.failing_over import MTU, PORT, Client, Clients, clients
 from tests.e2e.pools.pooling import is_seen_as
 from tests.e2e.provider import WEB_IPV4, WEB_IPV6, Provider
@@ -114,7 +115,7 @@ def test_tunnel_without_an_alternative_is_closed_and_says_so(moved: Clients) -> 
 
 
 def test_waiting_for_a_dead_tunnel_fails(moved: Clients) -> None:
-    assert exit_status(*wgplugin("wait", moved["dead"].box.name)) == 1
+    assert exit_status(*wireguard("wait", moved["dead"].box.name)) == 1
 
 
 def test_new_file_of_the_pool_is_taken(moved: Clients) -> None:

@@ -7,14 +7,13 @@ from threading import Thread
 
 import pytest
 
-from tests.e2e.commands import refused, run, wait_until
+from tests.e2e.commands import exit_status, refused, run, wait_until
 from tests.e2e.conftest import Configurations
-from tests.e2e.docker import Container, container
+from tests.e2e.docker import Container, container, wireguard
 from tests.e2e.engine import RequestError
 from tests.e2e.lasting import configurations
 from tests.e2e.leaks.faults import killed_plugin
-from tests.e2e.live.conftest import wgplugin
-from tests.e2e.live.pools.conftest import exit_status, status_of, switch
+from tests.e2e.live.pools.conftest import status_of, switch
 from tests.e2e.pools.pooling import clients, endpoint_id, is_seen_as, pool_network
 from tests.e2e.provider import WEB_IPV4
 
@@ -56,20 +55,20 @@ def place(configurations: Configurations) -> Iterator[Place]:
 
 
 def test_wait_ends_by_its_time_out_before_a_handshake(place: Place) -> None:
-    command = wgplugin("wait", "--timeout", "1", place.box.name)
+    command = wireguard("wait", "--timeout", "1", place.box.name)
     assert exit_status(*command) == TIMED_OUT
 
 
 def test_wait_ends_well_with_a_handshake(place: Place) -> None:
     assert place.is_by("one")
-    assert exit_status(*wgplugin("wait", place.box.name)) == 0
-    assert exit_status(*wgplugin("wait", place.net)) == 0
+    assert exit_status(*wireguard("wait", place.box.name)) == 0
+    assert exit_status(*wireguard("wait", place.net)) == 0
 
 
 def test_command_switches_a_container_to_the_named_one_or_to_the_next(place: Place) -> None:
-    assert "three" in run(*wgplugin("switch", place.box.name, "three"))
+    assert "three" in run(*wireguard("switch", place.box.name, "three"))
     assert place.is_by("three")
-    run(*wgplugin("switch", place.box.name))
+    run(*wireguard("switch", place.box.name))
     assert place.is_by("one")
 
 
@@ -87,7 +86,7 @@ def test_configuration_outside_of_the_pool_is_refused(
     configurations: Configurations, place: Place
 ) -> None:
     clients(configurations, "four")
-    assert "four" in refused(*wgplugin("switch", place.box.name, "four"))
+    assert "four" in refused(*wireguard("switch", place.box.name, "four"))
 
 
 def test_plugin_that_dies_while_it_switches_leaves_each_key_one_user(place: Place) -> None:

@@ -1,0 +1,1 @@
+"""The commands of a hub, on files in a folder of their own."""

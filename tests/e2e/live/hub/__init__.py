@@ -1,0 +1,1 @@
+"""A hub, and what dials into it."""

@@ -1,0 +1,1 @@
+"""The commands that look after a hub's file and its peers."""
