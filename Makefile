@@ -27,8 +27,9 @@ AT_ONCE ?= $(if $(filter 1,$(shell nproc)),2,4)
 BENCH_DOCKER := 28.5
 BENCH ?= attach growth peers crowded runs transfer start memory size enable
 BENCH_LIVE ?= live-rest live-join live-runs live-routes live-edit
-BENCH_SHARED ?= shared-attach shared-crowd shared-transfer hub
+BENCH_SHARED ?= shared-attach shared-crowd shared-transfer
 BENCH_PORTS ?= ports-requests ports-transfer
+BENCH_HUB ?= hub
 EFFORT ?= 1
 DOCKER_ANSWERS := docker info >/dev/null 2>&1
 
@@ -126,9 +127,13 @@ bench: tools rootfs ## measure speed, size and memory, here and in the lab: benc
 			--to bench/results/shared.json \
 		&& $(LAB) run --docker $(BENCH_DOCKER) --env BENCH_COMMIT -- python3 -m bench \
 			--effort $(EFFORT) --name "The lab, published ports" --lab $(BENCH_PORTS) \
-			--to bench/results/ports.json
+			--to bench/results/ports.json \
+		&& $(LAB) run --docker $(BENCH_DOCKER) --env BENCH_COMMIT -- python3 -m bench \
+			--effort $(EFFORT) --name "The lab, a hub" --lab $(BENCH_HUB) \
+			--to bench/results/hub.json
 	@python3 -m bench --page bench/results/native.json bench/results/lab.json \
 		bench/results/live.json bench/results/shared.json bench/results/ports.json \
+		bench/results/hub.json \
 		--before bench/results/before-live.json
 
 soak: tools rootfs $(VENV) ## the long tests: a storm of containers, thousands of calls, power cuts (in the lab)
