@@ -77,7 +77,8 @@ def measure_hub(root: Root, effort: float) -> Table:
             ):
                 taken = summarize(values)
                 medians[name, count] = taken.median
-                rows.append(Row(f"{name}, {count} peers", unit, taken))
+                peers = "1 peer" if count == 1 else f"{count} peers"
+                rows.append(Row(f"{name}, {peers}", unit, taken))
     return Table(
         title=f"10. A hub with {MANY} peers",
         about=(
