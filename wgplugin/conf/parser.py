@@ -16,12 +16,11 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import islice
 from typing import NamedTuple
 
 from wgplugin.codes import Code
-from wgplugin.conf import foreign, hints, notes
+from wgplugin.conf import foreign, hints, notes, noting
 from wgplugin.conf.hints import SPACE, fold, lower, remove_space
 from wgplugin.conf.keys import (
     INTERFACE_KEYS,
@@ -41,7 +40,7 @@ from wgplugin.errors import ConfigError, Fault
 from wgplugin.model.attachment import IPV6_MIN_MTU
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import AllowedIP, Key
-from wgplugin.model.notes import NO_NOTE, HubNote, PeerNote
+from wgplugin.model.notes import NO_NOTE
 
 MAX_SIZE = 1024 * 1024
 """The largest size of a file, in bytes."""
@@ -148,24 +147,10 @@ class _Reader:
             self._key(line, start)
 
     def _note(self, line: _Line, text: str, start: int) -> None:
-        section, place = self.section, line.place(start + len(text) - len(text.lstrip(SPACE)))
         try:
-            found = notes.note(text)
+            noting.take(self.section, text)
         except BadValueError as bad:
             self._fault(line.place(start + bad.offset), bad.code, bad.message, bad.hint)
-            return
-        if isinstance(found, HubNote) and isinstance(section, InterfaceDraft):
-            is_first, section.hub = section.hub is None, found
-        elif isinstance(found, PeerNote) and isinstance(section, PeerDraft):
-            is_first, section.note = section.note is None, found
-        elif isinstance(found, HubNote | PeerNote):
-            title = "Interface" if isinstance(found, HubNote) else "Peer"
-            self._fault(place, Code.BAD_NOTE, f"this note is for an [{title}]", "move it there")
-            return
-        else:
-            return
-        if not is_first:
-            self._fault(place, Code.BAD_NOTE, "this section has two notes", "remove one of them")
 
     def _header(self, line: _Line, start: int) -> None:
         code = line.code.strip(SPACE)
@@ -285,7 +270,8 @@ class _Reader:
         if self.faults or interface.private_key is None:
             return None
         merged = merge(self.peers, self._warn)
-        self._check_names(peer for peer, _, _ in merged)
+        for peer, message in noting.namesakes(peer for peer, _, _ in merged):
+            self._fault(peer.place, Code.BAD_NOTE, message, "give each a name of its own")
         if self.faults:
             return None
         peers = tuple(_peer_section(*peer) for peer in merged)
@@ -318,15 +304,6 @@ class _Reader:
         missing = (peer for peer in self.peers if not peer.key_tried)
         for peer in islice(missing, MAX_FAULTS - len(self.faults)):
             self._fault(peer.place, Code.MISSING_KEY, "this [Peer] has no PublicKey")
-
-    def _check_names(self, peers: Iterable[PeerDraft]) -> None:
-        lines: dict[str, int] = {}
-        for peer in peers:
-            name = peer.note.name if peer.note else ""
-            line = peer.place.line
-            if name and lines.setdefault(name.lower(), line) != line:
-                message = f"the [Peer] of line {lines[name.lower()]} has the name {name}, too"
-                self._fault(peer.place, Code.BAD_NOTE, message, "give each a name of its own")
 
 
 def _peer_section(peer: PeerDraft, key: Key, allowed_ips: tuple[AllowedIP, ...]) -> PeerSection:
