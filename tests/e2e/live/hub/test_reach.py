@@ -10,8 +10,11 @@ from tests.e2e.live.shared.conftest import reaches
 from tests.qr_codes import read
 
 UDP = "9000"
-WITHIN = 3.0
-"""Seconds from the end of a command until it counts."""
+WITHIN = 10.0
+"""Seconds from the end of a command until it counts, on machines that share their processors.
+
+Alone it takes less than 3: see `bench hub`.
+"""
 
 
 def test_client_opens_a_container_s_page_by_its_name_with_the_file_that_it_was_given(
