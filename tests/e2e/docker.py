@@ -69,10 +69,17 @@ def wireguard(*arguments: str) -> tuple[str, ...]:
     return ("docker", "wireguard", *arguments)
 
 
-@cache
 def state_folder() -> Path:
-    """Return the folder where the plugin keeps its state, as the host sees it."""
-    return Path(ask("/info")["DockerRootDir"], "plugins", plugin_id(), "propagated-mount")
+    """Return the folder where the plugin keeps its state, as the host sees it.
+
+    It is another one for each installation.
+    """
+    return _docker_root() / "plugins" / plugin_id() / "propagated-mount"
+
+
+@cache
+def _docker_root() -> Path:
+    return Path(ask("/info")["DockerRootDir"])
 
 
 def plugin_pid() -> int:
