@@ -76,8 +76,8 @@ LESS_28.5 := $(PLANTED)
 LESS_26.1 := $(OLDER) $(addprefix tests/e2e/,faults leaks test_install.py test_refusals.py test_registry.py)
 LESS_20.10 := $(OLDER) $(addprefix tests/e2e/faults/test_,full_disk.py plugin_disabled.py plugin_dies.py)
 LIVE_28.5 := .
-LIVE_26.1 := test_refusals.py test_setting_up.py test_status.py hub/test_reach.py
-LIVE_20.10 := $(LIVE_26.1) pools shared/test_one_key.py ports/test_second_network.py \
+LIVE_26.1 := test_refusals.py test_setting_up.py test_status.py
+LIVE_20.10 := $(LIVE_26.1) hub/test_reach.py pools shared/test_one_key.py ports/test_second_network.py \
 	leaks/test_changes.py leaks/test_order.py leaks/shared/test_dockerd.py
 
 # in_lab RELEASE,EDITION,TESTS[,OPTIONS]: run tests in the lab
