@@ -18,6 +18,7 @@ from wgplugin.kernel import link_messages, sysctl
 from wgplugin.kernel.ipv6 import has_ipv6
 from wgplugin.kernel.link_messages import GET_NETCONF, SET_LINK, Link
 from wgplugin.kernel.netlink import NetlinkSocket
+from wgplugin.kernel.nftables import Table
 from wgplugin.kernel.router_table import router_table
 from wgplugin.kernel.rtnl import Links, Routing, delete, existing, find, here, send
 from wgplugin.kernel.setns import apart, enter
@@ -25,7 +26,7 @@ from wgplugin.kernel.setting import change, set_addresses, set_link
 from wgplugin.kernel.space import Seen, Space
 from wgplugin.model.answers import router_items
 from wgplugin.model.backends import RouterApplied
-from wgplugin.model.device import DeviceConfig, Key, PeerConfig
+from wgplugin.model.device import DeviceConfig, Key, PeerConfig, describe
 from wgplugin.model.identity import DEVICE_PREFIX
 from wgplugin.model.namespace import MAIN_TABLE, Route
 from wgplugin.model.published import INSIDE
@@ -63,9 +64,10 @@ def apply(
     Raises:
         BackendError: the kernel lacks a part of nftables.
     """
+    table = router_table(wanted)
     # First what stops packets, then what lets them pass.
-    done = [*_shut_out(space, wanted, config)]
-    done += [*_filter(space, wanted), *_forward_ipv6(space), *_set_bridge(space, wanted)]
+    done = [*_shut_out(space, wanted.device, table, config), *_filter(space, wanted.owner, table)]
+    done += [*_forward_ipv6(space), *_set_bridge(space, wanted)]
     done += [*_set_ports(space, wanted), *_publish(space, wanted)]
     link = find(space.route, DEVICE)
     if link and link.alias == wanted.device:
@@ -92,7 +94,7 @@ def attach(space: Space, ifname: str, mac_address: str, wanted: RouterPlan) -> N
             delete(space.route, port)
             send(host, made)
         host.request(SET_LINK, link_messages.set_alias(_index(ifname), ifname))
-    list(_filter(space, wanted))
+    list(_filter(space, wanted.owner, router_table(wanted)))
     bridge = find(space.route, BRIDGE)
     if bridge is None:
         list(_set_bridge(space, wanted))
@@ -116,29 +118,30 @@ def empty(route: NetlinkSocket) -> None:
             delete(route, link.ifname)
 
 
-def _shut_out(space: Space, wanted: RouterPlan, config: DeviceConfig) -> Iterator[str]:
-    """Remove the peers that aren't wanted before their limits are lifted; yield the change."""
+def _shut_out(space: Space, device: str, table: Table, config: DeviceConfig) -> Iterator[str]:
+    """Remove the peers that aren't wanted before a table lifts their limits; yield the changes."""
+    if table == space.table:
+        return
     link = find(space.route, DEVICE)
-    if not link or link.alias != wanted.device or router_table(wanted) == space.table:
+    if not link or link.alias != device:
         return
     staying = {peer.public_key for peer in config.peers}
     _, present = space.wireguard.get(link.index)
     keys = [peer.public_key for peer in present.peers if peer.public_key not in staying]
     if keys:
-        peers = tuple(PeerConfig(key, remove=True) for key in keys)
-        space.wireguard.set(link.index, DeviceConfig(peers=peers))
-        yield f"peers removed: {len(keys)}"
+        change = DeviceConfig(peers=tuple(PeerConfig(key, remove=True) for key in keys))
+        space.wireguard.set(link.index, change)
+        yield from describe(change)
 
 
-def _filter(space: Space, wanted: RouterPlan) -> Iterator[str]:
+def _filter(space: Space, owner: int, table: Table) -> Iterator[str]:
     """Install the nftables, unless they stand; yield the change."""
-    table = router_table(wanted)
     if table == space.table and tunnels.is_guarded(space):
         return
-    space.guard.installed(wanted.owner, False)
+    space.guard.installed(owner, False)
     with tunnels.nftables_errors("the kernel's nftables can't do it: "):
         alone = tunnels.change_tables(space, lambda netfilter: netfilter.install(table))
-    space.guard.installed(wanted.owner, alone)
+    space.guard.installed(owner, alone)
     space.table = table
     yield "nftables installed"
 

@@ -28,7 +28,7 @@ def has_nat(config: InterfaceConfig, tunnel: TunnelSettings) -> bool:
 
 def is_hub(config: InterfaceConfig, tunnel: TunnelSettings) -> bool:
     """Return whether peers dial in: they reach containers, and each other, and ask for names."""
-    return _is_server(config) and not has_nat(config, tunnel)
+    return not tunnel.nat and _is_server(config)
 
 
 def limits(config: InterfaceConfig, versions: Iterable[int]) -> tuple[Limit, ...]:

@@ -40,8 +40,8 @@ class Member(Attachment):
         self._services = services
         self._router = router
         router.members.add(self)
-        if files := router.files_of_members:
-            self.follow(files)
+        if router.files_of_members:
+            self.follow(router.files_of_members)
 
     def status(self) -> ContainerStatus:
         """Return how the container's part is doing."""

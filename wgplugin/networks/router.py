@@ -72,6 +72,8 @@ class Router:
         """Its WireGuard device's name on the host."""
         self.members = Followers()
         """The containers that follow its files."""
+        self.files_of_members: Files | None = None
+        """The files as far as they concern containers: a hub's peers come and go without them."""
         self._services = services
         self.conditions = Conditions(self)
         self._keeper = Keeper(self._converge, self.conditions, services.clock, services.timings)
@@ -114,14 +116,6 @@ class Router:
     def files(self) -> Files | None:
         """The files that were read last, without errors."""
         return self.uplink.desired.files
-
-    @property
-    def files_of_members(self) -> Files | None:
-        """The files as far as they concern containers: a hub's peers come and go without them."""
-        if not self.files:
-            return None
-        config = summed_up(self.files.config, self.settings_by(self.files))
-        return replace(self.files, config=config, version="", until=None)
 
     @property
     def mtu(self) -> int | None:
@@ -254,6 +248,8 @@ class Router:
     def follow_files(self, files: Files) -> None:
         """Plan what the files say; raise PluginError if they can't be followed."""
         self._plan = planning.router(*self._given(self._network, files), mtu=None)
+        config = summed_up(files.config, self.settings_by(files))
+        self.files_of_members = replace(files, config=config, version="", until=None)
 
     async def accept(self, files: Files) -> None:
         """Take over edited files; raise PluginError if another network has their key."""
@@ -379,8 +375,8 @@ class Router:
             log.info("%s: %s%s", self._work, self, "" if self._work == MADE else f": {done}")
         self._work = PUT_RIGHT
         self.conditions.note(Condition.SETTING_UP)
-        if files := self.files_of_members:
-            self.members.tell(files, self.mtu)
+        if self.files_of_members:
+            self.members.tell(self.files_of_members, self.mtu)
 
     def _present_plan(self) -> RouterPlan | None:
         return self._plan and replace(self._plan, mtu=self.uplink.desired.mtu)
