@@ -1,4 +1,4 @@
-"""Reads files that may turn out to be anything, in limited time and memory."""
+"""Reads files that may turn out to be anything, in limited time and memory; keeps names on disk."""
 
 from __future__ import annotations
 
@@ -61,6 +61,19 @@ def stamp(path: Path) -> tuple[int, ...]:
         return (error.errno or 0,)
     times = status.st_mtime_ns, status.st_ctime_ns
     return (status.st_dev, status.st_ino, status.st_size, *times)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk, as after a rename (fsync(2)).
+
+    Raises:
+        OSError: the folder isn't there, or the disk fails.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _resolved(path: Path) -> Path:

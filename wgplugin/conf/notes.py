@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wgplugin.codes import Code
-from wgplugin.conf.endpoint import endpoint
+from wgplugin.conf.endpoint import endpoint as read_endpoint
 from wgplugin.conf.values import MAX_PORT, BadValueError, allowed_ip, commas, decimal, key, literal
 from wgplugin.model.notes import DisabledNote, EndNote, HubNote, Note, PeerNote, Reach, RemovedNote
 from wgplugin.model.prefixes import IPAddress, Prefix
@@ -99,6 +99,12 @@ def moment_text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def endpoint(text: str) -> str:
+    """Check what clients dial, HOST:PORT, and return it; raise BadValueError if it isn't that."""
+    read_endpoint(text)
+    return text
+
+
 def addresses(text: str) -> tuple[IPAddress, ...]:
     """Read a list of IP addresses; raise BadValueError if an item isn't one."""
     found = []
@@ -161,11 +167,6 @@ def _prefix(text: str, offset: int) -> Prefix:
     return change.range
 
 
-def _endpoint(text: str) -> str:
-    endpoint(text)
-    return text
-
-
 def _number(text: str) -> int:
     number = decimal(text, 2**64)
     if number is None:
@@ -178,7 +179,7 @@ def _fault(message: str, hint: str, offset: int = 0) -> BadValueError:
 
 
 _KINDS: Mapping[str, tuple[Callable[..., Note], Mapping[str, Callable[[str], Any]]]] = {
-    "hub": (HubNote, {"endpoint": _endpoint, "dns": addresses, "last": _number}),
+    "hub": (HubNote, {"endpoint": endpoint, "dns": addresses, "last": _number}),
     "peer": (PeerNote, {"name": peer_name, "expires": moment, "reach": reaches}),
     "disabled": (DisabledNote, {}),
     "end": (EndNote, {}),

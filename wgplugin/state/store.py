@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 
 from wgplugin.codes import Code
 from wgplugin.errors import FileError, StoreError
-from wgplugin.files import read_file
+from wgplugin.files import read_file, sync_folder
 from wgplugin.state import records
 from wgplugin.state.records import Endpoint, Network, Record, RecordError
 from wgplugin.threads import to_the_end
@@ -180,13 +180,8 @@ class Records(Generic[R]):
             log.error("%s may be out of date: %s [%s]", path, error, Code.STATE_NOT_WRITTEN)
 
     def _sync_folder(self) -> None:
-        if not self._durable:
-            return
-        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        if self._durable:
+            sync_folder(self._folder)
 
 
 class Store:

@@ -17,7 +17,7 @@ from wgplugin.errors import ConfigError, Fault
 from wgplugin.model.configuration import InterfaceConfig, PeerSection
 from wgplugin.model.device import Key
 from wgplugin.model.notes import DisabledNote, EndNote, HubNote, Note, PeerNote, RemovedNote
-from wgplugin.model.prefixes import Prefix
+from wgplugin.model.prefixes import IPAddress, Prefix
 
 _OFF = "# "
 _INTERFACE, _PEER = parser.SECTIONS
@@ -47,6 +47,12 @@ class Entry:
         """Its first line, counted from 1."""
         return self.first + 1
 
+    @property
+    def addresses(self) -> tuple[IPAddress, ...]:
+        """Its addresses, without longer ranges that it may have behind it."""
+        nets = self.peer.allowed_ips
+        return tuple(net[0] for net in nets if net.prefixlen == net.max_prefixlen)
+
 
 @dataclass(frozen=True)
 class Document:
@@ -62,9 +68,8 @@ class Document:
         Raises:
             ConfigError: it has mistakes, also in a disabled section.
         """
-        parser.parse(content, name)
         found = Document(name, tuple(content.decode(errors="surrogateescape").split("\n")))
-        _ = found.entries
+        _ = found.config, found.entries
         return found
 
     @property

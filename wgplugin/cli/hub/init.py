@@ -51,13 +51,12 @@ def init(folder: Path, name: str, wanted: Wanted) -> Made:
     if not wanted.endpoint:
         raise no_endpoint()
     content = "\n".join(_lines(wanted)) + "\n"
-    writing.create(folder, name, content.encode())
-    return Made(writing.read(folder, name), "made")
+    return Made(writing.create(folder, name, content.encode()), "made")
 
 
 def no_endpoint() -> PluginError:
     """Return the error for a hub whose clients don't know what to dial."""
-    known = ", ".join(own_addresses())
+    known = ", ".join(_own_addresses())
     hint = f"; this host has {known}, which clients may know by another one" if known else ""
     return PluginError(
         Code.NO_HUB_ENDPOINT,
@@ -65,12 +64,8 @@ def no_endpoint() -> PluginError:
     )
 
 
-def own_addresses() -> tuple[str, ...]:
-    """Return the addresses by which this host reaches the world; nothing is sent."""
-    return tuple(_own_addresses())
-
-
 def _own_addresses() -> Iterator[str]:
+    """Yield the addresses by which this host reaches the world; nothing is sent."""
     for family, far in zip((socket.AF_INET, socket.AF_INET6), ELSEWHERE, strict=True):
         try:
             with socket.socket(family, socket.SOCK_DGRAM) as found:

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from wgplugin.codes import Code
 from wgplugin.conf import notes, values
-from wgplugin.conf.endpoint import endpoint as read_endpoint
 from wgplugin.conf.values import BadValueError
 from wgplugin.errors import PluginError
 from wgplugin.model.device import Key
@@ -98,7 +97,7 @@ def endpoint(text: str, port: int) -> str:
         text = f"[{address}]" if address.version == 6 else str(address)
     if not re.search(r":\w+$", text) or text.endswith("]"):
         text = f"{text}:{port}"
-    return _read("--endpoint", lambda given: (read_endpoint(given), given)[1], text)
+    return _read("--endpoint", notes.endpoint, text)
 
 
 def subnet(text: str) -> InterfaceAddress:

@@ -89,8 +89,7 @@ def rotate(
     def edit(document: Document) -> tuple[Document, Added]:
         told, entry = way(document), find(document, name)
         peer = entry.peer
-        own = tuple(net[0] for net in peer.allowed_ips if net.prefixlen == net.max_prefixlen)
-        made = _identity(public_key, peer.preshared_key is not None, own)
+        made = _identity(public_key, peer.preshared_key is not None, entry.addresses)
         _expect_free_key(document, made.public_key)
         after = document.with_keys(entry, made.public_key, made.preshared_key)
         left = RemovedNote(_name_of(entry), peer.public_key)
@@ -131,8 +130,7 @@ def remove(folder: Path, hub: str, name: str) -> bool:
             if error.code is Code.NO_SUCH_PEER and name.lower() in gone:
                 return document, False
             raise
-        own = tuple(net[0] for net in entry.peer.allowed_ips if net.prefixlen == net.max_prefixlen)
-        left = RemovedNote(_name_of(entry), entry.peer.public_key, own)
+        left = RemovedNote(_name_of(entry), entry.peer.public_key, entry.addresses)
         return document.without(entry, left), True
 
     return writing.change(folder, hub, edit)

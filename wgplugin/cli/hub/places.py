@@ -36,7 +36,7 @@ def hub(path: Path, given: str) -> str:
         PluginError: there is no such file, or not exactly one hub.
     """
     if given:
-        writing.read(path, given)
+        writing.config(path, given)
         return given
     found = hubs(path)
     if not found:
@@ -52,6 +52,6 @@ def hub(path: Path, given: str) -> str:
 
 def _is_hub(path: Path, name: str) -> bool:
     try:
-        return writing.read(path, name).hub is not None
+        return writing.config(path, name).hub is not None
     except ConfigError:
         return False

@@ -15,7 +15,8 @@ from wgplugin.cli.hub.document import Document
 from wgplugin.codes import Code
 from wgplugin.conf import parser
 from wgplugin.errors import ConfigError, Fault, FileError, PluginError
-from wgplugin.files import read_file
+from wgplugin.files import read_file, sync_folder
+from wgplugin.model.configuration import InterfaceConfig
 
 T = TypeVar("T")
 
@@ -35,6 +36,14 @@ def read(folder: Path, hub: str) -> Document:
     return Document.read(f"{hub}.conf", _content(folder, f"{hub}.conf"))
 
 
+def config(folder: Path, hub: str) -> InterfaceConfig:
+    """Return what the file of a hub says, without disabled peers; raise as read() does.
+
+    It takes half the time of read(), where the peers aren't asked for.
+    """
+    return parser.parse(_content(folder, f"{hub}.conf"), f"{hub}.conf")
+
+
 def change(folder: Path, hub: str, edit: Callable[[Document], tuple[Document, T]]) -> T:
     """Edit the file of a hub; return what ``edit`` returns beside the edited file.
 
@@ -47,7 +56,7 @@ def change(folder: Path, hub: str, edit: Callable[[Document], tuple[Document, T]
         before = Document.read(name, _content(folder, name))
         after, result = edit(before)
         if after.content != before.content:
-            _check(after)
+            _check(name, after.content)
             path = Path(os.path.realpath(folder / name))
 
             def is_same() -> bool:
@@ -57,8 +66,8 @@ def change(folder: Path, hub: str, edit: Callable[[Document], tuple[Document, T]
         return result
 
 
-def create(folder: Path, hub: str, content: bytes) -> None:
-    """Write the file of a new hub.
+def create(folder: Path, hub: str, content: bytes) -> Document:
+    """Write the file of a new hub, and return it.
 
     Raises:
         PluginError: it is there already, or can't be written.
@@ -67,8 +76,9 @@ def create(folder: Path, hub: str, content: bytes) -> None:
     with _locked(folder):
         if os.path.lexists(folder / name):
             raise file_exists(name)
-        _check(Document.read(name, content))
+        made = _check(name, content)
         _replace(folder / name, content, lambda: not os.path.lexists(folder / name))
+        return made
 
 
 def file_exists(name: str) -> PluginError:
@@ -89,12 +99,13 @@ def _content(folder: Path, name: str) -> bytes:
     raise ConfigError(name, [fault])
 
 
-def _check(document: Document) -> None:
-    """Check that what is to be written can be read again."""
-    Document.read(document.name, document.content)
-    if len(document.content) > parser.MAX_SIZE:
-        message = f"{document.name} would be larger than {parser.MAX_SIZE} bytes"
+def _check(name: str, content: bytes) -> Document:
+    """Check that what is to be written can be read again, and return it."""
+    found = Document.read(name, content)
+    if len(content) > parser.MAX_SIZE:
+        message = f"{name} would be larger than {parser.MAX_SIZE} bytes"
         raise PluginError(Code.TOO_LARGE, f"{message}; remove peers, or make another hub")
+    return found
 
 
 @contextlib.contextmanager
@@ -139,7 +150,7 @@ def _replace(path: Path, content: bytes, is_same: Callable[[], bool]) -> None:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        _sync(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise PluginError(
             Code.NOT_WRITABLE,
@@ -159,11 +170,3 @@ def _write(draft: Path, content: bytes, of: Path) -> None:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
