@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ from tests.e2e.commands import run, wait_until
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import Container, container, network
 from tests.e2e.live.conftest import get, tunnel, wait_for
+from tests.e2e.live.pace import pace
 from tests.e2e.modes import Mode
 from tests.e2e.provider import NAMESPACE, WEB_IPV4
 
 SERVER = Path(__file__).with_name("stream.py")
-DATAGRAMS = Path(__file__).with_name("datagrams.py")
 PORT = "9000"
 
 
@@ -59,23 +59,10 @@ def streaming(net: str) -> Iterator[tuple[Container, Stream]]:
         yield box, Stream(box)
 
 
-@contextmanager
-def datagrams(box: Container) -> Iterator[dict[str, int]]:
-    """Datagrams of a container's through its tunnel; what became of them, once the block ends."""
-    there = (WEB_IPV4, PORT)
+def datagrams(box: Container) -> AbstractContextManager[dict[str, int]]:
+    """Datagrams of a container's through its tunnel; see pace()."""
     inside = ("nsenter", "--net", "--target", str(box.pid()))
-    echo = ("ip", "netns", "exec", NAMESPACE, sys.executable, str(DATAGRAMS), "echo", *there)
-    send = (*inside, sys.executable, str(DATAGRAMS), "send", *there)
-    became: dict[str, int] = {}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(echo) as server:
-        wait_until(lambda: f":{PORT}" in run("ip", "netns", "exec", NAMESPACE, "ss", "-lun"), "it")
-        with subprocess.Popen(send, stdin=pipe, stdout=pipe, text=True) as client:
-            assert client.stdout
-            assert client.stdout.readline() == "begun\n"
-            yield became
-            became |= json.loads(client.communicate()[0])
-        server.kill()
+    return pace(("ip", "netns", "exec", NAMESPACE), inside, (WEB_IPV4, PORT))
 
 
 def peer(allowed_ips: str, key: str = "") -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.e2e.commands import run, succeeds, wait_until
 from tests.e2e.docker import Container, docker
+from tests.e2e.live.pace import pace
 from tests.e2e.live.shared.conftest import endpoint
 from tests.e2e.routers import Router
 
@@ -24,8 +25,6 @@ ONE_PAGE = (
     "mkdir /www; echo hello >/www/index.html; httpd -h /www -p 81; exec httpd -f -h /www -p 80"
 )
 """A container's command: a page at the ports 80 and 81."""
-
-DATAGRAMS = Path(__file__).parents[1] / "datagrams.py"
 
 # Answers each datagram, and asks for an answer within two seconds; of either family.
 ANSWER = """
@@ -200,24 +199,11 @@ def answering(box: Container, port: str) -> Iterator[None]:
             process.kill()
 
 
-@contextmanager
-def datagrams(hub: Hub, client: Client) -> Iterator[dict[str, int]]:
-    """A thousand datagrams a second to the first container; what became of them, at the end."""
-    there = (hub.address(hub.containers[0]), "9001")
-    inside = ("nsenter", "--net", "--target", str(hub.containers[0].pid()))
-    echo = (*inside, sys.executable, str(DATAGRAMS), "echo", *there)
-    send = client.command(sys.executable, str(DATAGRAMS), "send", *there)
-    became: dict[str, int] = {}
-    pipe = subprocess.PIPE
-    with ExitStack() as processes:
-        server = processes.enter_context(subprocess.Popen(echo))
-        processes.callback(server.kill)
-        wait_until(lambda: ":9001" in run(*inside, "ss", "-lun"), "the server")
-        with subprocess.Popen(send, stdin=pipe, stdout=pipe, text=True) as sender:
-            assert sender.stdout
-            assert sender.stdout.readline() == "begun\n"
-            yield became
-            became |= json.loads(sender.communicate()[0])
+def datagrams(hub: Hub, client: Client) -> AbstractContextManager[dict[str, int]]:
+    """A client's datagrams to the first container; see pace()."""
+    web = hub.containers[0]
+    inside = ("nsenter", "--net", "--target", str(web.pid()))
+    return pace(inside, client.command(), (hub.address(web), "9001"))
 
 
 def seconds_until(happened: Any, since: float) -> float:

@@ -4,12 +4,12 @@ import re
 import sys
 from contextlib import ExitStack
 from functools import partial
-from subprocess import Popen
 
 from tests.e2e.commands import CommandError, refused, wait_until
 from tests.e2e.conftest import Configurations
 from tests.e2e.docker import Container, container, docker
 from tests.e2e.live.conftest import tunnel
+from tests.e2e.live.pace import answering
 from tests.e2e.live.shared.conftest import (
     EVERYTHING,
     at_the_peer,
@@ -19,7 +19,6 @@ from tests.e2e.live.shared.conftest import (
     start_on,
     subnets,
 )
-from tests.e2e.live.test_reload import DATAGRAMS
 from tests.e2e.provider import TUNNEL_IPV4, WEB_IPV4, WEB_IPV6
 from tests.e2e.routers import Router
 
@@ -156,14 +155,10 @@ def test_ports_of_the_tunnel_lead_to_containers(configurations: Configurations) 
         assert box.fetch(WEB_IPV4) == "10.8.108.1"
         wait_until(lambda: serves(box), "the server")
         assert page("10.8.108.1:8443") == page("[fd08:108::1]:8443") == "hello"
-        inside = ("nsenter", "--net", "--target", str(box.pid()), sys.executable, str(DATAGRAMS))
-        with Popen([*inside, "echo", here, "53"]) as echo:
-            try:
-                wait_until(lambda: ":53" in box.in_namespace("ss", "-lunH"), "the echo")
-                ask = (sys.executable, "-c", ASK, "10.8.108.1", "5353")
-                assert at_the_peer(*ask) == "hello"
-            finally:
-                echo.kill()
+        inside = ("nsenter", "--net", "--target", str(box.pid()))
+        with answering(inside, (here, "53")):
+            ask = (sys.executable, "-c", ASK, "10.8.108.1", "5353")
+            assert at_the_peer(*ask) == "hello"
         assert page("10.8.108.1:443") == ""
 
 
