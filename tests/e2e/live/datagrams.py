@@ -22,7 +22,9 @@ LAST = 2.0
 
 
 def echo(here: tuple[str, int]) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+    # At "::" it answers IPv4, too.
+    family = socket.AF_INET6 if ":" in here[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as server:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         server.bind(here)
         while True:

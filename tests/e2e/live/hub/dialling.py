@@ -26,16 +26,7 @@ ONE_PAGE = (
 )
 """A container's command: a page at the ports 80 and 81."""
 
-# Answers each datagram, and asks for an answer within two seconds; of either family.
-ANSWER = """
-import socket, sys
-server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-server.bind(("::", int(sys.argv[1])))
-print("begun", flush=True)
-while True:
-    data, client = server.recvfrom(64)
-    server.sendto(data, client)
-"""
+# Asks for an answer within two seconds; of either family.
 ASK = """
 import socket, sys
 host, port = sys.argv[1], int(sys.argv[2])
@@ -185,25 +176,15 @@ def page(address: str, port: str = "80") -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-@contextmanager
-def answering(box: Container, port: str) -> Iterator[None]:
-    """A container answers datagrams at a port, for as long as the block lasts."""
-    inside = ("nsenter", "--net", "--target", str(box.pid()))
-    server = (*inside, sys.executable, "-c", ANSWER, port)
-    with subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "begun\n"
-        try:
-            yield
-        finally:
-            process.kill()
+def inside(box: Container) -> tuple[str, ...]:
+    """Return the beginning of a command that runs in a container's network namespace."""
+    return ("nsenter", "--net", "--target", str(box.pid()))
 
 
 def datagrams(hub: Hub, client: Client) -> AbstractContextManager[dict[str, int]]:
     """A client's datagrams to the first container; see pace()."""
     web = hub.containers[0]
-    inside = ("nsenter", "--net", "--target", str(web.pid()))
-    return pace(inside, client.command(), (hub.address(web), "9001"))
+    return pace(inside(web), client.command(), (hub.address(web), "9001"))
 
 
 def seconds_until(happened: Any, since: float) -> float:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.e2e.commands import run, succeeds, wait_until
-from tests.e2e.live.hub.dialling import ENDPOINT, HOST, Client, Hub
+from tests.e2e.live.hub.dialling import ENDPOINT, HOST, Client, Hub, inside
 
 DNS_SERVER = Path(__file__).parents[1] / "dns_server.py"
 GATEWAY = "172.28.110.1"
@@ -32,8 +32,7 @@ def test_container_gets_nothing_from_the_hub_s_resolver(hub: Hub) -> None:
     with Client("phone", hub.peer("add", "phone")) as phone:
         assert "pages" in phone.run(*query("pages", GATEWAY))
     box = hub.containers[1]
-    inside = ("nsenter", "--net", "--target", str(box.pid()))
-    assert not succeeds(*inside, *query("pages", GATEWAY))
+    assert not succeeds(*inside(box), *query("pages", GATEWAY))
 
 
 def query(name: str, server: str) -> tuple[str, ...]:

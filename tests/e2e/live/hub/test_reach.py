@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 
 from tests.e2e.commands import wait_until
-from tests.e2e.live.hub.dialling import Client, Hub, answering, datagrams, page, seconds_until
+from tests.e2e.live.hub.dialling import Client, Hub, datagrams, inside, page, seconds_until
+from tests.e2e.live.pace import answering
 from tests.e2e.live.shared.conftest import reaches
 from tests.qr_codes import read
 
@@ -46,7 +47,7 @@ def test_client_with_a_limit_reaches_that_alone(hub: Hub) -> None:
     web, other = hub.containers
     reach = f"{hub.address(web)}/32:tcp/80,{hub.address(web, 6)}/128:udp/{UDP}"
     with (
-        answering(web, UDP),
+        answering(inside(web), ("::", UDP)),
         Client("phone", hub.peer("add", "phone"), 1) as phone,
         Client("tablet", hub.peer("add", "tablet", "--reach", reach), 2) as tablet,
     ):
