@@ -9,7 +9,6 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +22,8 @@ LIVE = os.environ.get("EDITION") == "live"
 
 PLUGIN = "wireguard-e2e:latest"
 IMAGE = "wireguard-e2e-busybox"
+
+_state_folders: list[Path] = []
 
 
 def docker(*arguments: str) -> str:
@@ -72,14 +73,12 @@ def wireguard(*arguments: str) -> tuple[str, ...]:
 def state_folder() -> Path:
     """Return the folder where the plugin keeps its state, as the host sees it.
 
-    It is another one for each installation.
+    Docker is asked only if the last one is gone: tests install the plugin anew, and stop Docker.
     """
-    return _docker_root() / "plugins" / plugin_id() / "propagated-mount"
-
-
-@cache
-def _docker_root() -> Path:
-    return Path(ask("/info")["DockerRootDir"])
+    if not (_state_folders and _state_folders[-1].is_dir()):
+        root = Path(ask("/info")["DockerRootDir"])
+        _state_folders.append(root / "plugins" / plugin_id() / "propagated-mount")
+    return _state_folders[-1]
 
 
 def plugin_pid() -> int:
