@@ -85,7 +85,8 @@ def test_clients_that_are_shut_out_reach_nothing_and_another_loses_nothing(hub: 
         )
         for client in others:
             assert client.opens(place)
-        end = int(time.time()) + 15
+        # A busy machine takes its time for the command.
+        end = int(time.time()) + 30
         moment = datetime.fromtimestamp(end, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         hub.peer("set", "expired", "--expires", moment)
         with datagrams(hub, phone) as became:
